@@ -1,0 +1,138 @@
+//! Builds liblamina, the programs and the unit tests.
+//!
+//! Sources are found by folder: every src/<module>/*.c is part of the library, every
+//! src/programs/<program>/*.c of that program, every tests/unit/<module>/test_*.c is a test program
+//! of its own. The folders are declared as configure inputs, so a new file is noticed.
+const std = @import("std");
+const zon = @import("build.zig.zon");
+
+const cflags = [_][]const u8{
+    "-std=c23",     "-Wall",               "-Wextra", "-Wpedantic",   "-Wshadow",
+    "-Wconversion", "-Wstrict-prototypes", "-Wvla",   "-Wwrite-strings", "-Werror",
+    "-fno-strict-aliasing",
+};
+const modules = [_][]const u8{
+    "base", "os", "text", "digest", "net", "archive", "db", "store", "python", "stack", "layer", "steps", "api",
+};
+// pkg-config names: a missing -dev package is an error that names it
+const system_libs = [_][]const u8{
+    "libarchive", "zlib", "liblzma", "libzstd", "libcrypto", "sqlite3", "libcurl", "jansson", "libutf8proc",
+};
+
+const Sanitize = enum { none, undefined, thread, address };
+
+pub fn build(b: *std.Build) void {
+    // Baseline CPU: the default is the builder's, whose instructions other machines may not know.
+    const cx: Ctx = .{
+        .b = b,
+        .target = b.standardTargetOptions(.{ .default_target = .{ .cpu_model = .baseline } }),
+        .optimize = b.standardOptimizeOption(.{}),
+        .sanitize = b.option(Sanitize, "sanitize", "Runtime checks (default: none)") orelse .none,
+        .strip = b.option(bool, "strip", "Leave debug information out (default: false)") orelse false,
+        .version_h = b.addConfigHeader(
+            .{ .style = .blank, .include_path = "lamina/version.h", .include_guard = "LAMINA_VERSION_H" },
+            .{ .LAMINA_VERSION = @as([]const u8, zon.version) },
+        ),
+    };
+
+    var sources: []const []const u8 = &.{};
+    for (modules) |m| sources = cx.join(sources, cx.find(b.fmt("src/{s}", .{m}), "", ".c"));
+    const lib = b.addLibrary(.{ .name = "lamina", .linkage = .static, .root_module = cx.module(sources) });
+    for (system_libs) |name| lib.root_module.linkSystemLibrary(name, .{ .use_pkg_config = .force });
+    lib.installHeadersDirectory(b.path("include"), "", .{});
+    lib.installConfigHeader(cx.version_h);
+    b.installArtifact(lib);
+
+    const lamina = cx.exe("lamina", cx.find("src/programs/lamina", "", ".c"), lib);
+    lamina.pie = true;
+    b.installArtifact(lamina);
+
+    // unit tests: installed to zig-out/tests, run by ./check (one closing line for all of them)
+    const tests_step = b.step("unit-tests", "Build the unit tests into zig-out/tests");
+    for (modules) |m| {
+        const folder = b.fmt("tests/unit/{s}", .{m});
+        for (cx.find(folder, "test_", ".c")) |file| {
+            const stem = std.fs.path.stem(file);
+            const t = cx.exe(b.fmt("{s}_{s}", .{ m, stem }), &.{file}, lib);
+            t.root_module.addIncludePath(b.path("tests/support"));
+            t.root_module.linkSystemLibrary("cmocka", .{ .use_pkg_config = .force });
+            tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
+        }
+    }
+    // helpers that tests drive from outside (toml-test decoder, archive tool, ...), one file each
+    for (cx.find("tests/tools", "", ".c")) |file| {
+        const t = cx.exe(std.fs.path.stem(file), &.{file}, lib);
+        tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
+    }
+    for (cx.find("bench", "", ".c")) |file| {
+        const t = cx.exe(b.fmt("bench_{s}", .{std.fs.path.stem(file)}), &.{file}, lib);
+        b.step(b.fmt("bench-{s}", .{std.fs.path.stem(file)}), "Build a benchmark into zig-out/bench")
+            .dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "bench" } } }).step);
+    }
+}
+
+const Ctx = struct {
+    b: *std.Build,
+    target: std.Build.ResolvedTarget,
+    optimize: std.builtin.Optimize,
+    sanitize: Sanitize,
+    strip: bool,
+    version_h: *std.Build.Step.ConfigHeader,
+
+    /// The files of one folder whose names have this prefix and suffix, sorted; empty without the folder.
+    fn find(cx: Ctx, folder: []const u8, prefix: []const u8, suffix: []const u8) []const []const u8 {
+        const b = cx.b;
+        const io = b.graph.io;
+        var names: std.ArrayList([]const u8) = .empty;
+        var dir = b.root.openDir(io, folder, .{ .iterate = true }) catch return &.{};
+        defer dir.close(io);
+        b.dependOnDirectoryContents(b.path(folder));
+        var it = dir.iterate();
+        while (it.next(io) catch @panic("cannot list a source folder")) |entry| {
+            if (entry.kind != .file) continue;
+            if (!std.mem.startsWith(u8, entry.name, prefix) or !std.mem.endsWith(u8, entry.name, suffix)) continue;
+            names.append(b.allocator, b.fmt("{s}/{s}", .{ folder, entry.name })) catch @panic("OOM");
+        }
+        std.mem.sort([]const u8, names.items, {}, struct {
+            fn less(_: void, x: []const u8, y: []const u8) bool {
+                return std.mem.lessThan(u8, x, y);
+            }
+        }.less);
+        return names.items;
+    }
+
+    fn join(cx: Ctx, x: []const []const u8, y: []const []const u8) []const []const u8 {
+        return std.mem.concat(cx.b.allocator, []const u8, &.{ x, y }) catch @panic("OOM");
+    }
+
+    fn module(cx: Ctx, files: []const []const u8) *std.Build.Module {
+        const b = cx.b;
+        const m = b.createModule(.{
+            .target = cx.target,
+            .optimize = cx.optimize,
+            .link_libc = true,
+            .strip = cx.strip,
+            // null would mean UBSan in Debug and traps in safe; say it instead
+            .sanitize_c = if (cx.sanitize == .undefined) .full else .off,
+            .sanitize_thread = cx.sanitize == .thread,
+        });
+        const asan: []const []const u8 = if (cx.sanitize == .address) &.{ "-fsanitize=address", "-fno-omit-frame-pointer" } else &.{};
+        m.addCSourceFiles(.{ .files = files, .flags = cx.join(&cflags, asan) });
+        m.addIncludePath(b.path("src"));
+        m.addIncludePath(b.path("include"));
+        m.addConfigHeader(cx.version_h);
+        m.addCMacro("_GNU_SOURCE", "1");
+        return m;
+    }
+
+    fn exe(cx: Ctx, name: []const u8, files: []const []const u8, lib: *std.Build.Step.Compile) *std.Build.Step.Compile {
+        const m = cx.module(files);
+        m.linkLibrary(lib);
+        // zig has no ASan runtime; GCC's libasan speaks the same interface
+        if (cx.sanitize == .address) {
+            const path = std.mem.trim(u8, cx.b.run(&.{ "gcc", "-print-file-name=libasan.so" }), "\n");
+            m.addObjectFile(.{ .cwd_relative = path });
+        }
+        return cx.b.addExecutable(.{ .name = name, .root_module = m });
+    }
+};

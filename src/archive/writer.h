@@ -1,0 +1,56 @@
+// Writing archives that come out the same everywhere: tar (POSIX ustar with pax headers where a name or size needs
+// them), plain or compressed in segments, and zip. docs/formats/archive.md has every byte.
+#pragma once
+
+#include "archive/entry.h"
+#include "base/event.h"
+
+enum lm_format {
+	LM_FORMAT_TAR_ZST,
+	LM_FORMAT_TAR_XZ,
+	LM_FORMAT_TAR_GZ,
+	LM_FORMAT_ZIP,
+	LM_FORMAT_TAR,
+	LM_FORMAT_COUNT,
+};
+
+const char *lm_format_extension(enum lm_format format); // "tar.zst", without a leading dot
+[[nodiscard]] bool lm_format_parse(const char *extension, enum lm_format *format);
+
+struct lm_archive_options {
+	enum lm_format format;
+	int level;          // of the codec; LM_LEVEL_DEFAULT: the format's default
+	unsigned jobs;      // threads; any number gives the same bytes
+	int64_t mtime_s;    // of every entry; zip: clamped to 1980..2107, even seconds, as UTC
+	const char *prefix; // top folder that all entries are in: the layer's install target
+	const struct lm_sink *sink;
+	const char *subject; // for progress events of step "publish"
+};
+
+enum { LM_LEVEL_DEFAULT = -1, LM_SEGMENT_TARGET = 4 * 1024 * 1024 };
+
+// One independently compressed part of the archive (a zstd frame, gzip member, xz stream; a run of zip entries).
+struct lm_segment {
+	uint64_t offset, size;                 // in the archive
+	uint64_t content_offset, content_size; // in the uncompressed tar stream
+	uint64_t first_entry, entry_count;     // entries that begin in it
+	struct lm_digest digest;               // of the uncompressed bytes
+};
+
+struct lm_archive_result {
+	uint64_t size;            // bytes of the archive
+	struct lm_digest digest;  // of the archive
+	uint64_t content_size;    // bytes of the uncompressed tar stream (zip: sum of file sizes)
+	uint64_t entry_count;
+	char compressor[96];      // "zstd 1.5.4 level 3 segment 4 MiB"
+	struct lm_segment *segments; // yours to lm_free
+	size_t segment_count;
+};
+
+// Write `entries` (finished) to `path`, whole or not at all. Memory is bounded by jobs and segment size, not by the
+// entries. Every file's bytes are checked against its digest while they are read.
+[[nodiscard]] int lm_archive_write(const struct lm_entries *entries, const struct lm_archive_options *options,
+	const char *path, struct lm_archive_result *result, struct lm_err *err);
+void lm_archive_result_release(struct lm_archive_result *result);
+// What `compressor` will say for these options, without writing anything.
+void lm_archive_compressor(const struct lm_archive_options *options, char out[96]);

@@ -1,0 +1,44 @@
+// Reading zip files from outside (wheels), strictly (APPNOTE 6.3.10, without encryption, splitting or
+// anything but "stored" and "deflate"). Never trusts a size before a limit has been applied.
+#pragma once
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "os/file.h"
+
+struct lm_zip_member {
+	const char *name; // NUL-terminated UTF-8 as in the archive, not checked for safety
+	uint64_t size, stored_size, offset; // offset: of the data, in the file
+	uint32_t crc32;
+	bool deflated;
+	bool is_folder;   // name ends in '/'
+	unsigned unix_mode; // permission and type bits, 0 when the archive has none
+};
+
+struct lm_zip {
+	struct lm_map map;
+	char *path;
+	struct lm_zip_member *members; // in order of the central directory
+	size_t count;
+	struct lm_arena arena;
+};
+
+struct lm_zip_limits {
+	uint64_t max_members;      // default 200,000
+	uint64_t max_member_bytes; // uncompressed, default 8 GiB
+	uint64_t max_total_bytes;  // uncompressed, default 32 GiB
+	uint64_t max_ratio;        // total uncompressed / file size, default 1,200 (deflate cannot do more than 1,032)
+};
+struct lm_zip_limits lm_zip_default_limits(void);
+
+// Refused with LM_E_SYNTAX and the member's name: truncated or trailing data that hides members, local header that
+// disagrees with the central one (name, sizes, crc, method), overlapping members, duplicate names, encryption, unknown
+// methods, names with NUL, backslash or not UTF-8, links; LM_E_LIMIT beyond the limits.
+[[nodiscard]] int lm_zip_open(
+	struct lm_zip *zip, const char *path, const struct lm_zip_limits *limits, struct lm_err *err);
+const struct lm_zip_member *lm_zip_find(const struct lm_zip *zip, const char *name);
+// Read one member whole; size and CRC are checked. *out is NUL-terminated, yours to lm_free.
+[[nodiscard]] int lm_zip_read(const struct lm_zip *zip, const struct lm_zip_member *member, uint64_t max_bytes, char **out,
+	size_t *out_len, struct lm_err *err);
+void lm_zip_close(struct lm_zip *zip); // safe on a zeroed one; fits LM_AUTO

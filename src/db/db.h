@@ -1,0 +1,34 @@
+// SQLite: statements, transactions, migrations. The only user of SQLite.
+#pragma once
+
+#include "base/base.h"
+#include "base/err.h"
+#include "digest/sha256.h"
+
+struct lm_db; // a connection; one thread at a time
+
+// Open (and make) a database in WAL mode with a busy time-out of 30 s, and bring its schema up to date.
+//   migrations  SQL scripts; PRAGMA user_version says how many have been applied. A database with a higher number is refused
+//               (LM_E_UNSUPPORTED: "was written by a newer lamina").
+[[nodiscard]] int lm_db_open(struct lm_db **out, const char *path, const char *const *migrations,
+	size_t migration_count, struct lm_err *err);
+void lm_db_close(struct lm_db *db);
+void lm_db_close_ptr(struct lm_db **db); // for LM_AUTO
+
+[[nodiscard]] int lm_db_begin(struct lm_db *db, struct lm_err *err); // BEGIN IMMEDIATE
+[[nodiscard]] int lm_db_commit(struct lm_db *db, struct lm_err *err);
+void lm_db_rollback(struct lm_db *db);
+
+struct lm_stmt; // a prepared statement, cached in the connection by its text
+// Get a statement ready to bind from 1. Give it back with lm_stmt_done before the next use of the same text.
+[[nodiscard]] int lm_db_prepare(struct lm_db *db, const char *sql, struct lm_stmt **out, struct lm_err *err);
+void lm_stmt_bind_text(struct lm_stmt *stmt, int index, const char *text); // null binds NULL; copied
+void lm_stmt_bind_i64(struct lm_stmt *stmt, int index, int64_t value);
+void lm_stmt_bind_digest(struct lm_stmt *stmt, int index, const struct lm_digest *digest); // as lower-case hex
+// 1: a row, 0: done, -1: failed
+[[nodiscard]] int lm_stmt_step(struct lm_stmt *stmt, struct lm_err *err);
+const char *lm_stmt_text(struct lm_stmt *stmt, int column); // null for NULL; valid until the next step
+int64_t lm_stmt_i64(struct lm_stmt *stmt, int column);
+void lm_stmt_done(struct lm_stmt *stmt);
+// Prepare, step to the end, done: for statements without parameters and rows.
+[[nodiscard]] int lm_db_exec(struct lm_db *db, const char *sql, struct lm_err *err);

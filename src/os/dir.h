@@ -1,0 +1,22 @@
+// Folders. The one door for directory order: names come sorted by byte.
+#pragma once
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/str.h"
+
+// The names in a folder, sorted by byte, without "." and "..". Release with lm_strings_release.
+[[nodiscard]] int lm_dir_list(const char *path, struct lm_strings *names, struct lm_err *err);
+// Make a folder and its parents (mode 0755, exact); one that exists is no error.
+[[nodiscard]] int lm_dir_make(const char *path, struct lm_err *err);
+// Remove a file, link, or folder with all that is in it. Follows no link. A missing one is no error.
+[[nodiscard]] int lm_dir_remove(const char *path, struct lm_err *err);
+// A fresh folder inside `parent` (mode 0700) named "<prefix><random>". *out is yours to lm_free.
+[[nodiscard]] int lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_err *err);
+
+// Call `visit` for each entry below `root`, parents first, sorted by byte within each folder.
+//   path  relative to root, '/' separated, borrowed
+// A return of -1 ends the walk with that error; 1 from a folder: do not go into it.
+struct lm_file_info;
+typedef int lm_dir_visit(void *context, const char *path, const struct lm_file_info *info, struct lm_err *err);
+[[nodiscard]] int lm_dir_walk(const char *root, lm_dir_visit *visit, void *context, struct lm_err *err);

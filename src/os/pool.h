@@ -1,0 +1,14 @@
+// Parallel work. One door for parallelism: whatever the number of threads, results are the same.
+#pragma once
+
+#include "base/base.h"
+#include "base/err.h"
+
+// Processors this process may use (affinity and cgroup quota), at least 1.
+unsigned lm_cpu_count(void);
+
+// Run task(context, i) for i in 0..count-1 on up to `jobs` threads (the caller is one of them). Tasks are
+// claimed in order of i. After a failure no further task is claimed; the error reported is that of the lowest i that
+// failed. lm_cancel makes it stop with LM_E_INTERRUPTED.
+typedef int lm_pool_task(void *context, size_t index, struct lm_err *err);
+[[nodiscard]] int lm_pool_run(unsigned jobs, size_t count, lm_pool_task *task, void *context, struct lm_err *err);

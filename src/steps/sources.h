@@ -1,0 +1,32 @@
+// Sources of a layer for one platform: which wheels and runtime archive it needs, and having them in the store.
+#pragma once
+
+#include "steps/project.h"
+
+struct lm_layer_sources {
+	size_t layer;
+	enum lm_platform platform;
+	const struct lm_lock_package **packages; // that apply and are not inherited, sorted by name
+	const struct lm_lock_wheel **wheels;     // same length: the best wheel of each
+	size_t count;
+	bool has_runtime; // the runtime archive the layer needs (its own; Windows layers: their runtime's)
+	struct lm_digest runtime;
+	char *runtime_name;
+};
+
+// From the locks alone. LM_E_NOT_FOUND when a package has no wheel for the platform.
+[[nodiscard]] int lm_sources_resolve(struct lm_project *project, size_t layer, enum lm_platform platform,
+	struct lm_layer_sources *out, struct lm_err *err);
+// Have all of them in the store: local wheels, the URLs of the lock, or (lock_urls = false) where the resolver says that
+// file is now, several at once.
+[[nodiscard]] int lm_sources_fetch(
+	struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err);
+void lm_sources_release(struct lm_layer_sources *sources);
+
+// The runtime archive of runtime layer `layer` for a platform: from [[tool.lamina.runtime_archives]], the lock, or the mirror;
+// in the store afterwards. LM_E_NOT_FOUND with what to do when none is known. Used by lock (to record digests, and for the
+// resolver's interpreter) and by sources.
+[[nodiscard]] int lm_runtime_archive(struct lm_project *project, size_t layer, enum lm_platform platform,
+	struct lm_digest *digest, char **name, struct lm_err *err);
+// An interpreter of the runtime layer that runs on this host, unpacked in the store. Yours to lm_free.
+[[nodiscard]] int lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, struct lm_err *err);
