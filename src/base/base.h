@@ -13,7 +13,7 @@
 
 // Move ownership out of a pointer variable: gives its value and leaves nullptr behind.
 #define lm_take(pointer)                      \
-	({                                    \
+	__extension__({                       \
 		auto lm_taken_ = *(pointer);  \
 		*(pointer) = nullptr;         \
 		lm_taken_;                    \
