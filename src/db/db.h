@@ -7,9 +7,13 @@
 
 struct lm_db; // a connection; one thread at a time
 
-// Open (and make) a database in WAL mode with a busy time-out of 30 s, and bring its schema up to date.
+// Open (and make) a database in WAL mode with a busy time-out of 30 s, and bring its schema up to date. Commits are
+// flushed to disk (synchronous = FULL); foreign keys are enforced.
 //   migrations  SQL scripts; PRAGMA user_version says how many have been applied. A database with a higher number is refused
-//               (LM_E_UNSUPPORTED: "was written by a newer lamina").
+//               (LM_E_UNSUPPORTED: "was written by a newer lamina"). Each is applied in a transaction of its own, once,
+//               also when several processes open the database at the same time; it must not begin or commit one.
+// Errors of all calls: LM_E_INTEGRITY (not a database, or damaged), LM_E_CONFLICT (a constraint), LM_E_SYNTAX (a statement that
+// does not fit the schema), LM_E_IO (all else; "another process holds it" after the time-out).
 [[nodiscard]] int lm_db_open(struct lm_db **out, const char *path, const char *const *migrations,
 	size_t migration_count, struct lm_err *err);
 void lm_db_close(struct lm_db *db);
@@ -20,7 +24,8 @@ void lm_db_close_ptr(struct lm_db **db); // for LM_AUTO
 void lm_db_rollback(struct lm_db *db);
 
 struct lm_stmt; // a prepared statement, cached in the connection by its text
-// Get a statement ready to bind from 1. Give it back with lm_stmt_done before the next use of the same text.
+// Get a statement ready to bind from 1; `sql` is one statement. Give it back with lm_stmt_done, at the latest before the
+// end of the transaction.
 [[nodiscard]] int lm_db_prepare(struct lm_db *db, const char *sql, struct lm_stmt **out, struct lm_err *err);
 void lm_stmt_bind_text(struct lm_stmt *stmt, int index, const char *text); // null binds NULL; copied
 void lm_stmt_bind_i64(struct lm_stmt *stmt, int index, int64_t value);
@@ -29,6 +34,7 @@ void lm_stmt_bind_digest(struct lm_stmt *stmt, int index, const struct lm_digest
 [[nodiscard]] int lm_stmt_step(struct lm_stmt *stmt, struct lm_err *err);
 const char *lm_stmt_text(struct lm_stmt *stmt, int column); // null for NULL; valid until the next step
 int64_t lm_stmt_i64(struct lm_stmt *stmt, int column);
-void lm_stmt_done(struct lm_stmt *stmt);
+void lm_stmt_done(struct lm_stmt *stmt); // null is fine
+void lm_stmt_done_ptr(struct lm_stmt **stmt); // for LM_AUTO
 // Prepare, step to the end, done: for statements without parameters and rows.
 [[nodiscard]] int lm_db_exec(struct lm_db *db, const char *sql, struct lm_err *err);
