@@ -16,7 +16,10 @@ const char *lm_layer_kind_plural(enum lm_layer_kind kind); // "runtimes", "frame
 struct lm_name_pair {
 	char *from, *to;
 	struct lm_toml_place place;
+	size_t layer; // that wrote it (index into lm_spec.layers); SIZE_MAX: [tool.uv.sources]
 };
+
+enum { LM_SPEC_MAX_LAYERS = 512 };
 
 struct lm_placed_text {
 	char *text;
@@ -36,7 +39,7 @@ struct lm_layer_spec {
 	unsigned glibc_major, glibc_minor, macos_major, macos_minor; // declared, inherited from lower layers, or default
 	char **dynlib_exclude;
 	size_t dynlib_exclude_count;
-	struct lm_name_pair *package_indexes;  // package -> index name, those of lower layers merged in
+	struct lm_name_pair *package_indexes; // package (normalised, sorted) -> index name; lower layers' and [tool.uv.sources] merged in
 	size_t package_index_count;
 	struct lm_name_pair *index_overrides;  // lower layer's index name -> ours
 	size_t index_override_count;
@@ -63,6 +66,15 @@ struct lm_layer_spec {
 	size_t executable_count;
 };
 
+// One [[tool.uv.index]].
+struct lm_package_index {
+	char *name;     // null when it has none
+	char *url;      // as written: a URL, or a path relative to the spec's folder
+	bool is_explicit;
+	char *settings; // the other keys, as in an inline table: `default = true, format = "flat"`; "" when none
+	struct lm_toml_place place;
+};
+
 struct lm_runtime_archive {
 	char *implementation; // "cpython@3.11.11"
 	enum lm_platform platform;
@@ -78,10 +90,18 @@ struct lm_spec {
 	char *name;   // file name of the spec: "venvstacks.toml"
 	struct lm_layer_spec *layers; // runtimes, then frameworks, then applications, each in order of declaration
 	size_t layer_count;
-	char *uv_config;  // [tool.uv] written again as TOML lines for a generated project ("" when none)
-	char *exclude_newer; // its exclude-newer, or null
-	char **index_names;  // names in [[tool.uv.index]], in order
+	// [tool.uv]; what a generated project gets of it is written by lm_spec_uv_config
+	char *uv_config;     // its keys as TOML lines, without those that have a field of their own below ("" when none)
+	char *exclude_newer; // RFC 3339 with "T" and offset, or null; also in uv_config
+	bool no_index;       // `no-index = true`; not in uv_config
+	struct lm_package_index *indexes; // in order
+	size_t index_count;
+	char **index_names;  // the names among them, in order
 	size_t index_name_count;
+	char **find_links;   // folders relative to the spec's folder, or URLs; not in uv_config
+	size_t find_link_count;
+	char **constraints;  // constraint-dependencies (PEP 508); not in uv_config
+	size_t constraint_count;
 	bool has_archive_format;
 	enum lm_format archive_format;
 	bool lock_urls;
@@ -91,11 +111,17 @@ struct lm_spec {
 };
 
 // Parse and check. Every finding goes to diags (errors and warnings) with its place and layer; the spec is usable only when
-// diags->errors is 0 afterwards. Returns -1 only for faults of ours to continue (never for a bad spec: look at diags).
+// diags->errors is 0 afterwards; release it in any case.
 void lm_spec_parse(const char *path, struct lm_str text, struct lm_spec *out, struct lm_diags *diags);
 void lm_spec_release(struct lm_spec *spec);
 
 // SIZE_MAX when there is no such layer. build_name as in "framework-scipy".
 size_t lm_spec_find(const struct lm_spec *spec, const char *build_name);
+// Append what [tool.uv] of the layer's generated project holds, as TOML lines to put under that header: uv_config, then
+// `index` (priority_indexes first, no longer explicit) and `sources` (from package_indexes). Not written, because they are
+// set together with what a run brings: find-links, no-index, constraint-dependencies, and the keys that the spec may not
+// set (docs/formats/stack-spec.md).
+//   base  absolute folder that relative paths of indexes are joined with; null: left as written
+void lm_spec_uv_config(const struct lm_spec *spec, size_t layer, const char *base, struct lm_buf *out);
 // What the layer is built for on one platform.
 struct lm_target lm_layer_target(const struct lm_layer_spec *layer, enum lm_platform platform);
