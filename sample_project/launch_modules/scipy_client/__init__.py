@@ -1,0 +1,1 @@
+"""A launch package: uses two frameworks, scipy and httpx, in one application."""
