@@ -50,7 +50,11 @@ struct lm_toml_pair {
 
 struct lm_toml_doc; // owns the tree
 
-enum { LM_TOML_MAX_BYTES = 16 * 1024 * 1024, LM_TOML_MAX_DEPTH = 128 };
+enum {
+	LM_TOML_MAX_BYTES = 16 * 1024 * 1024,
+	LM_TOML_MAX_DEPTH = 128,        // tables and arrays within each other, and parts of a key
+	LM_TOML_MAX_VALUES = 2'000'000, // values and tables of a document
+};
 
 // Parse a document.
 //   place  on failure where the fault is; may be null
