@@ -23,7 +23,7 @@ const char *lm_platform_name(enum lm_platform platform); // "linux_x86_64"
 bool lm_platform_is_windows(enum lm_platform platform);
 bool lm_platform_is_macos(enum lm_platform platform);
 bool lm_platform_is_linux(enum lm_platform platform);
-bool lm_platform_folds_case(enum lm_platform platform); // macOS and Windows do by default
+bool lm_platform_folds_case(enum lm_platform platform); // file names: macOS and Windows do by default
 // The platform this program was compiled for.
 enum lm_platform lm_platform_host(void);
 
@@ -37,7 +37,8 @@ struct lm_target {
 };
 enum { LM_DEFAULT_GLIBC_MAJOR = 2, LM_DEFAULT_GLIBC_MINOR = 28, LM_DEFAULT_MACOS_MAJOR = 13, LM_DEFAULT_MACOS_MINOR = 0 };
 
-// Marker values of CPython on the target; strings live as long as `target->py_version`, "python_version" in `scratch` (>= 16 bytes).
+// Marker values of CPython on the target. platform_release and platform_version are not known when a layer is built: "".
+// Strings live as long as `target->py_version`; "python_version" is in `scratch`.
 void lm_target_marker_env(const struct lm_target *target, char scratch[16], struct lm_marker_env *out);
 // The marker the resolver gets for the platform: "sys_platform == 'linux' and platform_machine == 'x86_64'".
 const char *lm_platform_marker(enum lm_platform platform);
