@@ -7,8 +7,8 @@ const std = @import("std");
 const zon = @import("build.zig.zon");
 
 const cflags = [_][]const u8{
-    "-std=c23",     "-Wall",               "-Wextra", "-Wpedantic",   "-Wshadow",
-    "-Wconversion", "-Wstrict-prototypes", "-Wvla",   "-Wwrite-strings", "-Werror",
+    "-std=c23",             "-Wall",               "-Wextra", "-Wpedantic",      "-Wshadow",
+    "-Wconversion",         "-Wstrict-prototypes", "-Wvla",   "-Wwrite-strings", "-Werror",
     "-fno-strict-aliasing",
 };
 const modules = [_][]const u8{

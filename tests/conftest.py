@@ -14,7 +14,8 @@ from run import run as run_program
 KEPT = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS")
+    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS",
+        "UV_CONFIG_FILE")
 FOLDERS = {"HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "home/.cache", "XDG_CONFIG_HOME": "home/.config",
     "XDG_DATA_HOME": "home/.local/share", "XDG_STATE_HOME": "home/.local/state"}
 
@@ -80,7 +81,7 @@ def run_lamina(run, lamina):
 @pytest.fixture(scope="session")
 def warm_store():
     """A lamina store (for --store) that all tests and runs of this checkout share, so that wheels are fetched once."""
-    store = paths.CACHE / "store"
+    store = paths.CACHE / "lamina"
     store.mkdir(parents=True, exist_ok=True)
     return store
 

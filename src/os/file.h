@@ -45,6 +45,8 @@ struct lm_outfile {
 // Flush to disk, rename to the final path, flush the folder.
 [[nodiscard]] int lm_outfile_commit(struct lm_outfile *file, struct lm_err *err);
 void lm_outfile_abandon(struct lm_outfile *file); // closes and removes what was written
+// Remove the partial files that killed processes left in a folder; those of living writers stay.
+[[nodiscard]] int lm_outfile_sweep(const char *folder, struct lm_err *err);
 
 // A read-only mapping of a whole file. A file of 0 bytes maps to ptr == nullptr, len 0.
 struct lm_map {
@@ -58,6 +60,7 @@ void lm_map_close(struct lm_map *map); // safe on a zeroed one; fits LM_AUTO
 // Copy a file (reflink where the file system can, else copy_file_range or read/write); target must not exist.
 [[nodiscard]] int lm_file_copy(const char *from, const char *to, unsigned mode, struct lm_err *err);
 [[nodiscard]] int lm_file_remove(const char *path, struct lm_err *err); // a missing one is no error
+// rename(2) within one file system; what is at `to` is replaced. The folder is not flushed.
 [[nodiscard]] int lm_file_rename(const char *from, const char *to, struct lm_err *err);
 // Is this the text of a file that is there already, byte for byte? (then it need not be written)
 bool lm_file_equals(const char *path, const void *bytes, size_t len);

@@ -7,6 +7,11 @@
 // Processors this process may use (affinity and cgroup quota), at least 1.
 unsigned lm_cpu_count(void);
 
+// The processors a cgroup v2 quota allows, rounded up; 0: no quota. The quotas of parent groups count too.
+//   root    where cgroups are mounted ("/sys/fs/cgroup")
+//   groups  the text of /proc/self/cgroup
+unsigned lm_cpu_quota(const char *root, const char *groups);
+
 // Run task(context, i) for i in 0..count-1 on up to `jobs` threads (the caller is one of them). Tasks are
 // claimed in order of i. After a failure no further task is claimed; the error reported is that of the lowest i that
 // failed. lm_cancel makes it stop with LM_E_INTERRUPTED.

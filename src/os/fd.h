@@ -1,0 +1,26 @@
+// File descriptors, for the files of this module only.
+#pragma once
+
+#include "base/base.h"
+#include "base/err.h"
+#include "os/file.h"
+
+#include <sys/stat.h>
+
+// For LM_AUTO on an int: closes it unless it is negative.
+void lm_fd_close(int *fd);
+// Open a regular file for reading; anything else is refused. Never blocks on a FIFO.
+//   fd, status  set on success
+// LM_E_NOT_FOUND when there is no such file, else LM_E_IO.
+[[nodiscard]] int lm_fd_open_regular(const char *path, int *fd, struct stat *status, struct lm_err *err);
+// Write all of it. Returns 0 or an errno.
+[[nodiscard]] int lm_fd_write_all(int fd, const void *bytes, size_t len);
+// "cannot <verb> '<path>': <what the system says>". The code is LM_E_NOT_FOUND where `sys` says that there is
+// nothing of that name, else LM_E_IO.
+int lm_fd_fail(struct lm_err *err, int sys, const char *verb, const char *path);
+void lm_fd_info(const struct stat *status, struct lm_file_info *info);
+// The folder a path lies in is flushed, so that its new name survives a power cut. Returns 0 or an errno.
+[[nodiscard]] int lm_fd_flush_folder(const char *path);
+// The names in an open folder, sorted by byte. Takes `fd` and closes it. Returns 0 or an errno.
+struct lm_strings;
+[[nodiscard]] int lm_fd_list(int fd, struct lm_strings *names);

@@ -1,0 +1,102 @@
+#include "os/lock.h"
+
+#include "os/cancel.h"
+#include "os/clock.h"
+#include "os/fd.h"
+
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum {
+	LM_LOCK_TEXT_BYTES = 512, // of the holder's text
+	LM_LOCK_POLL_MIN_MS = 10,
+	LM_LOCK_POLL_MAX_MS = 200,
+};
+
+// Take it without waiting: 0, EWOULDBLOCK, or another errno.
+static int
+try_lock(int fd)
+{
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		if (errno != EINTR)
+			return errno;
+	return 0;
+}
+
+// What the holder wrote, as far as it can be shown; another program may have written anything.
+static void
+read_holder(int fd, char out[static LM_LOCK_TEXT_BYTES])
+{
+	ssize_t got = pread(fd, out, LM_LOCK_TEXT_BYTES - 1, 0);
+	size_t len = 0;
+	while (got > 0 && len < (size_t)got && (unsigned char)out[len] >= 0x20 && out[len] != 0x7F)
+		len++;
+	out[len] = '\0';
+	if (len == 0 || !lm_utf8_valid((struct lm_str){ out, len }))
+		(void)snprintf(out, LM_LOCK_TEXT_BYTES, "another process");
+}
+
+// For others to read; a lock works without it, so that a full disk does not stop us here.
+static void
+write_holder(int fd, const char *what)
+{
+	char text[LM_LOCK_TEXT_BYTES];
+	int len = snprintf(text, sizeof text, "process %" PRIdMAX ", which is %s\n", (intmax_t)getpid(), what);
+	if (len >= (int)sizeof text)
+		len = (int)sizeof text - 1;
+	if (ftruncate(fd, 0) == 0)
+		(void)!pwrite(fd, text, (size_t)len, 0);
+}
+
+static int
+wait_for(int fd, const char *path, const struct lm_sink *sink, struct lm_err *err)
+{
+	bool told = false;
+	for (uint64_t pause_ms = LM_LOCK_POLL_MIN_MS;; pause_ms = pause_ms * 2 > LM_LOCK_POLL_MAX_MS ? LM_LOCK_POLL_MAX_MS : pause_ms * 2) {
+		int sys = try_lock(fd);
+		if (sys == 0)
+			return 0;
+		if (sys != EWOULDBLOCK)
+			return lm_err_sys(err, sys, "cannot lock '%s'", path);
+		if (!told) {
+			char holder[LM_LOCK_TEXT_BYTES];
+			read_holder(fd, holder);
+			lm_emit_warning(sink, "waiting for %s", holder);
+			told = true;
+		}
+		(void)lm_clock_sleep_ms(pause_ms);
+		if (lm_cancel_check(err) < 0)
+			return -1;
+	}
+}
+
+int
+lm_lock_take(struct lm_lock *lock, const char *path, const char *what, const struct lm_sink *sink, struct lm_err *err)
+{
+	LM_AUTO(lm_fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return lm_fd_fail(err, errno, "open lock file", path);
+	if (wait_for(fd, path, sink, err) < 0)
+		return -1;
+	write_holder(fd, what);
+	*lock = (struct lm_lock){ .fd = fd, .held = true };
+	fd = -1;
+	return 0;
+}
+
+void
+lm_lock_free(struct lm_lock *lock)
+{
+	if (!lock->held)
+		return;
+	(void)ftruncate(lock->fd, 0);
+	(void)close(lock->fd);
+	*lock = (struct lm_lock){};
+}
