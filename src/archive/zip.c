@@ -136,7 +136,7 @@ check_name(const struct lm_zip *zip, struct lm_str name, unsigned flags, struct 
 
 static int
 check_kind(const struct lm_zip *zip, struct lm_str name, const struct lm_zip_member *member, unsigned flags,
-	unsigned method, struct lm_err *err)
+	unsigned method, const struct lm_zip_limits *limits, struct lm_err *err)
 {
 	if ((flags & (ZIP_FLAG_ENCRYPTED | ZIP_FLAG_STRONG | ZIP_FLAG_MASKED)) != 0)
 		return bad_member(zip, name, err, "is encrypted");
@@ -145,9 +145,9 @@ check_kind(const struct lm_zip *zip, struct lm_str name, const struct lm_zip_mem
 	if (method != ZIP_STORED && method != ZIP_DEFLATED)
 		return bad_member(zip, name, err, "is compressed by method %u, which is not supported", method);
 	unsigned type = member->unix_mode & ZIP_MODE_TYPE;
-	if (type == ZIP_MODE_LINK)
+	if (type == ZIP_MODE_LINK && !limits->links)
 		return bad_member(zip, name, err, "is a symbolic link");
-	if (type != 0 && type != ZIP_MODE_FILE && type != ZIP_MODE_FOLDER)
+	if (type != 0 && type != ZIP_MODE_FILE && type != ZIP_MODE_FOLDER && type != ZIP_MODE_LINK)
 		return bad_member(zip, name, err, "is a special file (mode %o)", member->unix_mode);
 	if (type == ZIP_MODE_FOLDER && !member->is_folder)
 		return bad_member(zip, name, err, "is a folder by its mode and a file by its name");
@@ -180,7 +180,7 @@ check_sizes(const struct lm_zip *zip, struct lm_str name, const struct lm_zip_me
 // Read one record of the central directory; *at moves behind it.
 static int
 read_central(struct lm_zip *zip, const struct directory *directory, uint64_t *at, struct lm_zip_member *member,
-	struct zip_span *span, struct lm_err *err)
+	struct zip_span *span, const struct lm_zip_limits *limits, struct lm_err *err)
 {
 	const unsigned char *record = zip->map.ptr + *at; // at or before directory->end, which is inside the file
 	if (directory->end - *at < ZIP_CENTRAL_SIZE || zip_u32(record) != ZIP_CENTRAL_SIGNATURE)
@@ -210,7 +210,7 @@ read_central(struct lm_zip *zip, const struct directory *directory, uint64_t *at
 		.unix_mode = zip_u32(record + 38) >> 16,
 	};
 	*span = (struct zip_span){ .start = sizes.offset, .flags = flags, .method = method, .member = member };
-	return check_kind(zip, name, member, flags, method, err);
+	return check_kind(zip, name, member, flags, method, limits, err);
 }
 
 static int
@@ -220,7 +220,7 @@ read_directory(struct lm_zip *zip, const struct directory *directory, const stru
 	uint64_t at = directory->offset, total = 0, most = 0;
 	for (size_t i = 0; i < zip->count; i++) {
 		struct lm_zip_member *member = &zip->members[i];
-		if (read_central(zip, directory, &at, member, &spans[i], err) < 0)
+		if (read_central(zip, directory, &at, member, &spans[i], limits, err) < 0)
 			return -1;
 		if (check_sizes(zip, lm_str_of(member->name), member, limits, &total, err) < 0)
 			return -1;

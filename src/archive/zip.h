@@ -31,6 +31,7 @@ struct lm_zip_limits {
 	uint64_t max_member_bytes; // uncompressed, default 8 GiB
 	uint64_t max_total_bytes;  // uncompressed, default 32 GiB
 	uint64_t max_ratio;        // total uncompressed / file size, default 1,200 (deflate cannot do more than 1,032)
+	bool links;                // symbolic links are members like others, their content is the target
 };
 struct lm_zip_limits lm_zip_default_limits(void);
 
@@ -42,7 +43,7 @@ struct lm_zip_limits lm_zip_default_limits(void);
 // end record and its comment end the file. Refused with LM_E_SYNTAX and the member's name: truncated or trailing data
 // that hides members, a second end record, local header that disagrees with the central one (name, flags, sizes, crc, method),
 // overlapping members, duplicate names, encryption, unknown methods, names with NUL, backslash, not UTF-8, or not ASCII
-// without the UTF-8 flag, links and special files; LM_E_LIMIT beyond the limits. Data descriptors are accepted when they agree.
+// without the UTF-8 flag, links (unless limits->links) and special files; LM_E_LIMIT beyond the limits. Data descriptors are accepted when they agree.
 [[nodiscard]] int lm_zip_open(
 	struct lm_zip *zip, const char *path, const struct lm_zip_limits *limits, struct lm_err *err);
 [[nodiscard]] int lm_zip_open_as(struct lm_zip *zip, const char *path, const char *label,
