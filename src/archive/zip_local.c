@@ -141,7 +141,9 @@ static int
 compare_spans(const void *a, const void *b)
 {
 	const struct zip_span *x = a, *y = b;
-	return (x->start > y->start) - (x->start < y->start);
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return (x->member > y->member) - (x->member < y->member);
 }
 
 int
