@@ -42,8 +42,14 @@ lm_err_sys(struct lm_err *err, int sys, const char *format, ...)
 	err->sys = sys;
 	format_text(err, format, args);
 	va_end(args);
+	const char *what = strerrordesc_np(sys);
+	char unknown[32];
+	if (what == nullptr) {
+		(void)snprintf(unknown, sizeof unknown, "error %d", sys);
+		what = unknown;
+	}
 	size_t len = strlen(err->text);
-	if (snprintf(err->text + len, sizeof err->text - len, ": %s", strerrordesc_np(sys)) >= (int)(sizeof err->text - len))
+	if (snprintf(err->text + len, sizeof err->text - len, ": %s", what) >= (int)(sizeof err->text - len))
 		mark_cut(err->text);
 	return -1;
 }

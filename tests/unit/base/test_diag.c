@@ -1,0 +1,66 @@
+#include "rows.h"
+
+#include "base/diag.h"
+
+static void
+empty(void **state)
+{
+	(void)state;
+	LM_AUTO(lm_buf_release) struct lm_buf out = {};
+	struct lm_diags diags = {};
+	lm_diags_format(&diags, &out);
+	assert_string_equal(lm_buf_cstr(&out), "");
+	lm_diags_release(&diags);
+}
+
+static void
+in_order(void **state)
+{
+	(void)state;
+	LM_AUTO(lm_buf_release) struct lm_buf out = {};
+	LM_AUTO(lm_diags_release) struct lm_diags diags = {};
+	lm_diags_add(&diags, false, "s.toml", 9, 3, "scipy", "unknown key '%s'", "nam");
+	lm_diags_add(&diags, true, "s.toml", 2, 7, nullptr, "old name");
+	lm_diags_add(&diags, false, "s.toml", 9, 1, "scipy", "first of two");
+	lm_diags_add(&diags, false, "s.toml", 9, 1, nullptr, "second of two");
+	lm_diags_add(&diags, false, "s.toml", 0, 0, nullptr, "no runtimes");
+	assert_int_equal(diags.count, 5);
+	assert_int_equal(diags.errors, 4);
+	lm_diags_format(&diags, &out);
+	assert_string_equal(lm_buf_cstr(&out),
+		"s.toml: error: no runtimes\n"
+		"s.toml:2:7: warning: old name\n"
+		"s.toml:9:1: error: layer 'scipy': first of two\n"
+		"s.toml:9:1: error: second of two\n"
+		"s.toml:9:3: error: layer 'scipy': unknown key 'nam'\n");
+	lm_diags_release(&diags);
+	assert_int_equal(diags.count, 0);
+	assert_int_equal(diags.errors, 0);
+}
+
+// More than the first allocation, all of one place: the order of finding stays.
+static void
+stable(void **state)
+{
+	(void)state;
+	LM_AUTO(lm_buf_release) struct lm_buf out = {}, want = {};
+	LM_AUTO(lm_diags_release) struct lm_diags diags = {};
+	for (int i = 0; i < 100; i++) {
+		lm_diags_add(&diags, true, "a", 1, 1, nullptr, "number %d", i);
+		lm_buf_format(&want, "a:1:1: warning: number %d\n", i);
+	}
+	assert_int_equal(diags.errors, 0);
+	lm_diags_format(&diags, &out);
+	assert_string_equal(lm_buf_cstr(&out), lm_buf_cstr(&want));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(empty),
+		cmocka_unit_test(in_order),
+		cmocka_unit_test(stable),
+	};
+	return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
