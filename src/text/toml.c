@@ -49,6 +49,8 @@ document(struct lm_toml_parser *p, struct lm_toml *out)
 	struct lm_toml_table *root = nullptr;
 	if (lm_toml_check_utf8(p) < 0)
 		return -1;
+	if (p->end - p->at >= 3 && memcmp(p->at, "\xEF\xBB\xBF", 3) == 0)
+		return lm_toml_fail(p, "a byte order mark is not allowed");
 	if (lm_toml_table_new(p, LM_TOML_TABLE_HEADER, (struct lm_toml_place){ 1, 1 }, 0, &root) < 0)
 		return -1;
 	struct lm_toml_table *section = root;

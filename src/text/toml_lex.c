@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <utf8proc.h>
 
 struct lm_toml_place
 lm_toml_here(struct lm_toml_parser *p)
@@ -62,16 +63,29 @@ sequence_length(char first)
 	return c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
 }
 
+// Characters that a message cannot show: marks, spaces, directions.
+static bool
+is_invisible(utf8proc_int32_t point)
+{
+	utf8proc_category_t category = utf8proc_category(point);
+	return point > 0x7F && (category == UTF8PROC_CATEGORY_CN || category >= UTF8PROC_CATEGORY_ZS);
+}
+
 struct lm_toml_found
 lm_toml_found(const struct lm_toml_parser *p)
 {
 	struct lm_toml_found found = {};
+	utf8proc_int32_t point = 0;
+	if (p->at < p->end)
+		(void)utf8proc_iterate((const utf8proc_uint8_t *)p->at, p->end - p->at, &point);
 	if (p->at == p->end)
 		(void)snprintf(found.text, sizeof found.text, "the end of the file");
 	else if (lm_toml_at_newline(p))
 		(void)snprintf(found.text, sizeof found.text, "the end of the line");
 	else if (lm_toml_is_control(*p->at))
-		(void)snprintf(found.text, sizeof found.text, "control character U+%04X", (unsigned)(unsigned char)*p->at);
+		(void)snprintf(found.text, sizeof found.text, "control character U+%04X", (unsigned)point);
+	else if (is_invisible(point))
+		(void)snprintf(found.text, sizeof found.text, "character U+%04X", (unsigned)point);
 	else
 		(void)snprintf(found.text, sizeof found.text, "'%.*s'", (int)sequence_length(*p->at), p->at);
 	return found;
