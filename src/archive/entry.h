@@ -14,7 +14,7 @@ enum lm_entry_type {
 };
 
 enum lm_content_kind {
-	LM_CONTENT_NONE,    // links, folders
+	LM_CONTENT_NONE,    // links, folders, files of 0 bytes
 	LM_CONTENT_MEMORY,  // `memory`, `size` bytes
 	LM_CONTENT_FILE,    // `size` bytes at `offset` of the file `file`
 	LM_CONTENT_DEFLATE, // the raw deflate stream of `stored_size` bytes at `offset` of `file`; `size` bytes when inflated
@@ -52,24 +52,29 @@ void lm_entries_add_text(
 	struct lm_entries *entries, const char *path, const void *bytes, size_t len, bool executable, const char *origin);
 void lm_entries_add_link(struct lm_entries *entries, const char *path, const char *target, const char *origin);
 // Sort by path bytes and refuse (LM_E_CONFLICT, naming path and both origins): two entries of one path (equal ones
-// become one), a file where another needs a folder, and, with fold_case, names that differ only in case (lm_casefold).
-// Refused with LM_E_SYNTAX: unsafe paths, absolute links, links that leave the stack's folder (the one above the layer).
+// become one), a file or link where another needs a folder, and, with fold_case, names of entries or of their folders
+// that lm_casefold makes equal. A folder that has something in it needs no entry and loses it.
+// Refused with LM_E_SYNTAX: unsafe paths, absolute links, links that leave the stack's folder (the one above the layer),
+// links with ".." after a name (it would lead elsewhere when that name is a link), and what is no text in a target.
+// Finishing a finished list changes nothing.
 [[nodiscard]] int lm_entries_finish(struct lm_entries *entries, bool fold_case, struct lm_err *err);
 // By binary search after lm_entries_finish; null when absent.
 const struct lm_entry *lm_entries_find(const struct lm_entries *entries, const char *path);
-void lm_entries_release(struct lm_entries *entries);
+void lm_entries_release(struct lm_entries *entries); // empty again; fits LM_AUTO
 
 // The content hash of a finished list: equal exactly when paths, types, modes, link targets and bytes are.
 // It does not depend on the archive format, the compressor or times. docs/formats/content-hash.md says how anybody can
-// compute it from an unpacked archive with sort and sha256sum:
+// compute it from an unpacked archive with find, sort and sha256sum:
 // SHA-256 of one line per entry, in byte order of path:
 //   file:   "<0644|0755> <64 hex digits> <path>\n"
-//   link:   "link <target> <path>\n"   (target and path with bytes <= 0x20, 0x7f and '%' as %XX)
+//   link:   "link <target> <path>\n"
 //   folder: "folder - <path>\n"        (empty folders only)
+// where path and target have ' ' as %20 and '%' as %25 (control bytes are refused before).
 void lm_entries_content_hash(const struct lm_entries *entries, struct lm_digest *out);
 
-// Read the bytes of one file entry, checked against its digest at the end (LM_E_INTEGRITY names entry and origin).
-// `chunk` is called with consecutive pieces, at most 1 MiB each.
+// Read the bytes of one file entry, checked against its digest at the end (LM_E_INTEGRITY names entry and origin; also
+// when the source ends early, does not inflate, or inflates to another size).
+// `chunk` is called with consecutive pieces, at most 1 MiB each; what it got counts only after 0 was returned.
 typedef int lm_content_sink(void *context, const void *bytes, size_t len, struct lm_err *err);
 [[nodiscard]] int lm_entry_read(
 	const struct lm_entry *entry, lm_content_sink *chunk, void *context, struct lm_err *err);
