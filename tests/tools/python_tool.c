@@ -1,6 +1,7 @@
 // Asks src/python questions, one JSON array per line on stdin, one JSON answer per line on stdout:
 //     ["version-compare", "1.0", "1.1"]  ->  -1
 // What fails answers {"error": text, "code": number}.
+#include "python/pylock.h"
 #include "python/requirement.h"
 #include "python/version.h"
 #include "python/wheel.h"
@@ -206,6 +207,103 @@ wheel_rank(const json_t *question)
 	return answer;
 }
 
+static json_t *
+record(const json_t *question)
+{
+	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
+	struct lm_record rows;
+	struct lm_err err = {};
+	if (lm_record_parse(argument(question, 1), &arena, &rows, &err) < 0)
+		return failure(&err);
+	json_t *answer = json_array();
+	for (size_t i = 0; i < rows.count; i++) {
+		const struct lm_record_row *row = &rows.rows[i];
+		char digest[44] = "";
+		if (row->has_digest)
+			lm_digest_base64(&row->digest, digest);
+		json_array_append_new(answer, json_pack("[s, s?, o]", row->path, row->has_digest ? digest : nullptr,
+			row->has_size ? json_integer((json_int_t)row->size) : json_null()));
+	}
+	return answer;
+}
+
+static json_t *
+pylock_failure(const struct lm_err *err, struct lm_toml_place place)
+{
+	return json_pack("{s:s, s:i, s:i, s:i}", "error", err->text, "code", (int)err->code, "line", (int)place.line, "column",
+		(int)place.column);
+}
+
+static json_t *
+wheel_of(const struct lm_lock_wheel *wheel)
+{
+	char hex[LM_DIGEST_HEX];
+	lm_digest_hex(&wheel->digest, hex);
+	return json_pack("{s:s, s:s?, s:I, s:s}", "name", wheel->file_name, "url", wheel->url, "size",
+		(json_int_t)wheel->size_bytes, "sha256", hex);
+}
+
+static json_t *
+package_of(const struct lm_lock_package *package)
+{
+	json_t *wheels = json_array();
+	for (size_t i = 0; i < package->wheel_count; i++)
+		json_array_append_new(wheels, wheel_of(&package->wheels[i]));
+	return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:b, s:o}", "name", package->name, "version", package->version, "marker",
+		package->marker, "index", package->index, "from", package->inherited ? package->inherited_from : nullptr, "sdist",
+		package->has_sdist, "wheels", wheels);
+}
+
+// ["pylock", text, with_urls] -> what was read, and "text", written again
+static json_t *
+pylock(const json_t *question)
+{
+	LM_AUTO(lm_pylock_release) struct lm_pylock lock = {};
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	struct lm_toml_place place = {};
+	struct lm_err err = {};
+	if (lm_pylock_parse(argument(question, 1), &lock, &place, &err) < 0)
+		return pylock_failure(&err, place);
+	lm_pylock_format(&lock, json_is_true(json_array_get(question, 2)), &text);
+	json_t *packages = json_array(), *environments = json_array(), *runtimes = json_array();
+	for (size_t i = 0; i < lock.package_count; i++)
+		json_array_append_new(packages, package_of(&lock.packages[i]));
+	for (size_t i = 0; i < lock.environments.count; i++)
+		json_array_append_new(environments, json_string(lock.environments.items[i]));
+	for (size_t i = 0; i < lock.runtime_count; i++) {
+		char hex[LM_DIGEST_HEX];
+		lm_digest_hex(&lock.runtimes[i].digest, hex);
+		json_array_append_new(runtimes, json_pack("{s:s, s:s, s:s?, s:s}", "platform",
+			lm_platform_name(lock.runtimes[i].platform), "name", lock.runtimes[i].name, "url", lock.runtimes[i].url,
+			"sha256", hex));
+	}
+	return json_pack("{s:s?, s:o, s:o, s:o, s:o}", "requires_python", lock.requires_python, "environments", environments,
+		"packages", packages, "runtimes", runtimes, "text", text_of(&text));
+}
+
+// ["pylock-select", text, target] -> {name: wheel or null} of the packages that apply
+static json_t *
+pylock_select(const json_t *question)
+{
+	LM_AUTO(lm_pylock_release) struct lm_pylock lock = {};
+	struct lm_toml_place place = {};
+	struct lm_err err = {};
+	struct lm_target target = target_of(json_array_get(question, 2));
+	if (lm_pylock_parse(argument(question, 1), &lock, &place, &err) < 0)
+		return pylock_failure(&err, place);
+	json_t *answer = json_object();
+	for (size_t i = 0; i < lock.package_count; i++) {
+		bool applies = false;
+		if (lm_lock_applies(&lock.packages[i], &target, &applies, &err) < 0)
+			return failure(&err);
+		if (!applies)
+			continue;
+		const struct lm_lock_wheel *wheel = lm_lock_best_wheel(&lock.packages[i], &target);
+		json_object_set_new(answer, lock.packages[i].name, wheel == nullptr ? json_null() : json_string(wheel->file_name));
+	}
+	return answer;
+}
+
 static const struct {
 	const char *name;
 	json_t *(*answer)(const json_t *question);
@@ -221,6 +319,9 @@ static const struct {
 	{ "tags", tags },
 	{ "wheel-name", wheel_name },
 	{ "wheel-rank", wheel_rank },
+	{ "record", record },
+	{ "pylock", pylock },
+	{ "pylock-select", pylock_select },
 };
 
 static json_t *
