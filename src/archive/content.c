@@ -33,8 +33,8 @@ give_memory(void *context, void *memory)
 static int
 broken(const struct lm_entry *entry, struct lm_err *err, const char *what)
 {
-	return lm_err_set(err, LM_E_INTEGRITY, "%s: '%s' of '%s'", what, entry->path,
-		entry->origin == nullptr ? "?" : entry->origin);
+	return lm_err_set(
+		err, LM_E_INTEGRITY, "%s: '%s' of '%s'", what, entry->path, entry->origin == nullptr ? "?" : entry->origin);
 }
 
 static void

@@ -272,9 +272,8 @@ add_folded(void *context, struct lm_str path, size_t index, struct lm_err *err)
 	size_t at = list->text.len;
 	lm_casefold(&list->text, path);
 	lm_grow(list->items, list->count, list->cap);
-	list->items[list->count++] = (struct folded){
-		.at = at, .len = list->text.len - at, .path = path, .entry = &list->entries->items[index]
-	};
+	list->items[list->count++] =
+		(struct folded){ .at = at, .len = list->text.len - at, .path = path, .entry = &list->entries->items[index] };
 	return 0;
 }
 
@@ -297,9 +296,8 @@ check_folded(struct folded_list *list, struct lm_err *err)
 		const struct folded *x = &list->items[i - 1], *y = &list->items[i];
 		if (x->len != y->len || memcmp(x->text, y->text, x->len) != 0)
 			continue;
-		return lm_err_set(err, LM_E_CONFLICT,
-			"names that differ only in case: '%.*s' of '%s' and '%.*s' of '%s'", LM_STR_ARG(x->path),
-			origin_of(x->entry), LM_STR_ARG(y->path), origin_of(y->entry));
+		return lm_err_set(err, LM_E_CONFLICT, "names that differ only in case: '%.*s' of '%s' and '%.*s' of '%s'",
+			LM_STR_ARG(x->path), origin_of(x->entry), LM_STR_ARG(y->path), origin_of(y->entry));
 	}
 	return 0;
 }

@@ -19,21 +19,22 @@ const char *lm_format_extension(enum lm_format format); // "tar.zst", without a 
 
 struct lm_archive_options {
 	enum lm_format format;
-	int level;          // of the codec; LM_LEVEL_DEFAULT: the format's default
-	unsigned jobs;      // threads; any number gives the same bytes
-	int64_t mtime_s;    // of every entry; zip: clamped to 1980..2107, even seconds, as UTC
-	const char *prefix; // top folder that all entries are in: the layer's install target
+	int level;          // of the codec: zstd 1 to 22 (3), xz 0 to 9 (6), gzip and zip 1 to 9 (6), tar 0; LM_LEVEL_DEFAULT: as in brackets
+	unsigned jobs;      // threads, 0: one per processor; any number gives the same bytes
+	int64_t mtime_s;    // of every entry, 0 to 8589934591; zip: also clamped to 1980..2107, even seconds, as UTC
+	const char *prefix; // top folder that all entries are in, checked with lm_path_check_name; null: none
 	const struct lm_sink *sink;
-	const char *subject; // for progress events of step "publish"
+	const char *subject; // for events LM_EVENT_PROGRESS of step "publish" (begin and end are the caller's)
 };
 
 enum { LM_LEVEL_DEFAULT = -1, LM_SEGMENT_TARGET = 4 * 1024 * 1024 };
 
-// One independently compressed part of the archive (a zstd frame, gzip member, xz stream; a run of zip entries).
+// One independently compressed part of the archive (a zstd frame, gzip member, xz stream; a run of zip entries, or a
+// part of one).
 struct lm_segment {
 	uint64_t offset, size;                 // in the archive
-	uint64_t content_offset, content_size; // in the uncompressed tar stream
-	uint64_t first_entry, entry_count;     // entries that begin in it
+	uint64_t content_offset, content_size; // in the uncompressed tar stream (zip: in all files one after the other)
+	uint64_t first_entry, entry_count;     // entries that begin in it; counted as `tar -t` lists them, from 0
 	struct lm_digest digest;               // of the uncompressed bytes
 };
 
@@ -41,14 +42,15 @@ struct lm_archive_result {
 	uint64_t size;            // bytes of the archive
 	struct lm_digest digest;  // of the archive
 	uint64_t content_size;    // bytes of the uncompressed tar stream (zip: sum of file sizes)
-	uint64_t entry_count;
-	char compressor[96];      // "zstd 1.5.4 level 3 segment 4 MiB"
+	uint64_t entry_count;     // as `tar -t` lists them: folders count
+	char compressor[96];      // "zstd 1.5.4 level 3 segment 4 MiB rule 1"
 	struct lm_segment *segments; // yours to lm_free
 	size_t segment_count;
 };
 
 // Write `entries` (finished) to `path`, whole or not at all. Memory is bounded by jobs and segment size, not by the
 // entries. Every file's bytes are checked against its digest while they are read.
+// LM_E_USAGE: an option out of its range; LM_E_INTEGRITY, LM_E_IO: reading an entry or writing; LM_E_INTERRUPTED.
 [[nodiscard]] int lm_archive_write(const struct lm_entries *entries, const struct lm_archive_options *options,
 	const char *path, struct lm_archive_result *result, struct lm_err *err);
 void lm_archive_result_release(struct lm_archive_result *result);

@@ -26,8 +26,8 @@ make(struct lm_entries *entries, const struct made *made)
 			struct lm_entry *entry = lm_entries_add(entries);
 			*entry = (struct lm_entry){ .path = made->path, .type = LM_ENTRY_FOLDER, .origin = made->origin };
 		} else {
-			lm_entries_add_text(entries, made->path, made->value, strlen(made->value), made->kind == 'x',
-				made->origin);
+			lm_entries_add_text(
+				entries, made->path, made->value, strlen(made->value), made->kind == 'x', made->origin);
 		}
 	}
 }
@@ -65,12 +65,14 @@ refused_lists(void **state)
 		{ "case of a file and a folder", true, { { 'f', "a/b", "1", "x" }, { 'f', "A", "1", "y" } }, LM_E_CONFLICT,
 			"names that differ only in case: 'A' of 'y' and 'a' of 'x'" },
 		{ "case beyond ASCII", true,
-			{ { 'f', "stra\xc3\x9f"
-				 "e",
+			{ { 'f',
+				  "stra\xc3\x9f"
+				  "e",
 				  "1", "x" },
 				{ 'f', "STRASSE", "1", "y" } },
-			LM_E_CONFLICT, "names that differ only in case: 'STRASSE' of 'y' and 'stra\xc3\x9f"
-				       "e' of 'x'" },
+			LM_E_CONFLICT,
+			"names that differ only in case: 'STRASSE' of 'y' and 'stra\xc3\x9f"
+			"e' of 'x'" },
 		{ "absolute link", false, { { 'l', "a/b", "/etc/passwd", "x" } }, LM_E_SYNTAX,
 			"link with an absolute target: 'a/b' -> '/etc/passwd' of 'x'" },
 		{ "link far up", false, { { 'l', "a/b", "../../../c", "x" } }, LM_E_SYNTAX,
@@ -84,9 +86,11 @@ refused_lists(void **state)
 			"link with a control byte or backslash in its target: 'b' -> 'c\\d' of 'x'" },
 		{ "link with newline", false, { { 'l', "b", "c\nd", "x" } }, LM_E_SYNTAX,
 			"link with a control byte or backslash in its target: 'b' -> 'c\nd' of 'x'" },
-		{ "link with an escape sequence", false, { { 'l', "b", "c\xc2\x9b"
-								     "d",
-								     "x" } },
+		{ "link with an escape sequence", false,
+			{ { 'l', "b",
+				"c\xc2\x9b"
+				"d",
+				"x" } },
 			LM_E_SYNTAX,
 			"link with a control byte or backslash in its target: 'b' -> 'c\xc2\x9b"
 			"d' of 'x'" },
@@ -199,8 +203,9 @@ content_hash(void **state)
 	lm_digest_hex(&digest, hex);
 	assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 
-	make(&entries, (const struct made[]){ { 'f', "a b", "abc", "x" }, { 'x', "a/100%", "", "x" },
-			       { 'l', "bin/py thon", "../../x y%", "x" }, { 'd', "em pty", "", "x" }, {} });
+	make(&entries,
+		(const struct made[]){ { 'f', "a b", "abc", "x" }, { 'x', "a/100%", "", "x" },
+			{ 'l', "bin/py thon", "../../x y%", "x" }, { 'd', "em pty", "", "x" }, {} });
 	assert_int_equal(lm_entries_finish(&entries, true, &err), 0);
 	lm_entries_content_hash(&entries, &digest);
 	lm_digest_hex(&digest, hex);
@@ -239,8 +244,9 @@ make_text(void)
 static size_t
 deflate_text(const unsigned char *text, unsigned char *out, size_t room)
 {
-	z_stream stream = { .next_in = (unsigned char *)(uintptr_t)text, .avail_in = TEXT_BYTES, .next_out = out,
-		.avail_out = (uInt)room };
+	z_stream stream = {
+		.next_in = (unsigned char *)(uintptr_t)text, .avail_in = TEXT_BYTES, .next_out = out, .avail_out = (uInt)room
+	};
 	assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
 	(void)deflateEnd(&stream);
@@ -299,7 +305,9 @@ reading(void **state)
 			"the source does not inflate: 'a/b' of 'x 1.0'" },
 	};
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
-		struct lm_entry entry = { .path = "a/b", .origin = "x 1.0", .size = rows[i].size,
+		struct lm_entry entry = { .path = "a/b",
+			.origin = "x 1.0",
+			.size = rows[i].size,
 			.content = { rows[i].kind, text, file, rows[i].offset, rows[i].stored_size } };
 		lm_sha256_bytes(text, rows[i].size == 0 ? 0 : TEXT_BYTES, &entry.digest);
 		entry.digest.bytes[31] ^= (uint8_t)rows[i].flip;
@@ -321,8 +329,9 @@ reading_fails(void **state)
 {
 	(void)state;
 	struct lm_err err = {};
-	struct lm_entry entry = { .path = "a/b", .origin = "x 1.0", .size = 1,
-		.content = { .kind = LM_CONTENT_FILE, .file = "/nonexistent/blob" } };
+	struct lm_entry entry = {
+		.path = "a/b", .origin = "x 1.0", .size = 1, .content = { .kind = LM_CONTENT_FILE, .file = "/nonexistent/blob" }
+	};
 	assert_int_equal(lm_entry_read(&entry, refuse, nullptr, &err), -1);
 	assert_int_equal(err.code, LM_E_IO);
 	assert_string_equal(err.text, "cannot open '/nonexistent/blob': No such file or directory");

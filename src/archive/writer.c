@@ -1,0 +1,300 @@
+#include "archive/writer.h"
+
+#include "archive/run.h"
+#include "os/clock.h"
+#include "os/path.h"
+#include "os/pool.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const extensions[LM_FORMAT_COUNT] = {
+	[LM_FORMAT_TAR_ZST] = "tar.zst",
+	[LM_FORMAT_TAR_XZ] = "tar.xz",
+	[LM_FORMAT_TAR_GZ] = "tar.gz",
+	[LM_FORMAT_ZIP] = "zip",
+	[LM_FORMAT_TAR] = "tar",
+};
+
+const char *
+lm_format_extension(enum lm_format format)
+{
+	assert(format >= 0 && format < LM_FORMAT_COUNT);
+	return extensions[format];
+}
+
+bool
+lm_format_parse(const char *extension, enum lm_format *format)
+{
+	for (size_t i = 0; i < LM_FORMAT_COUNT; i++) {
+		if (!lm_cstr_equal(extension, extensions[i]))
+			continue;
+		*format = (enum lm_format)i;
+		return true;
+	}
+	return false;
+}
+
+static int
+level_of(const struct lm_archive_options *options)
+{
+	return options->level == LM_LEVEL_DEFAULT ? lm_codec_levels(options->format).usual : options->level;
+}
+
+void
+lm_archive_compressor(const struct lm_archive_options *options, char out[96])
+{
+	enum { MIB = 1024 * 1024, RULE = 1 };
+	const char *library = lm_codec_library(options->format);
+	if (library == nullptr)
+		(void)snprintf(out, 96, "none segment %d MiB rule %d", LM_SEGMENT_TARGET / MIB, RULE);
+	else
+		(void)snprintf(out, 96, "%s %s level %d segment %d MiB rule %d", library, lm_codec_version(options->format),
+			level_of(options), LM_SEGMENT_TARGET / MIB, RULE);
+}
+
+static int
+check_options(const struct lm_archive_options *options, struct lm_err *err)
+{
+	struct lm_level_range levels = lm_codec_levels(options->format);
+	int level = level_of(options);
+	if (level < levels.least || level > levels.most)
+		return lm_err_set(err, LM_E_USAGE, "level %d is not one of '%s': %d to %d", level,
+			lm_format_extension(options->format), levels.least, levels.most);
+	if (options->mtime_s < 0 || options->mtime_s > LM_TAR_MTIME_MAX)
+		return lm_err_set(
+			err, LM_E_USAGE, "the time of an archive is out of its range: %lld", (long long)options->mtime_s);
+	if (options->prefix != nullptr && lm_path_check_name(options->prefix, err) < 0) {
+		err->code = LM_E_USAGE;
+		return lm_err_wrap(err, "top folder of an archive");
+	}
+	return 0;
+}
+
+// Threads take a worker for each piece; there are never more than threads.
+struct writing {
+	struct lm_run run;
+	pthread_mutex_t mutex;
+	struct lm_worker *idle;
+};
+
+static struct lm_worker *
+take_worker(struct writing *writing)
+{
+	(void)pthread_mutex_lock(&writing->mutex);
+	struct lm_worker *worker = writing->idle;
+	if (worker != nullptr)
+		writing->idle = worker->next;
+	(void)pthread_mutex_unlock(&writing->mutex);
+	if (worker != nullptr)
+		return worker;
+	worker = lm_alloc(sizeof(*worker));
+	worker->codec.format = writing->run.options->format;
+	worker->codec.level = writing->run.level;
+	return worker;
+}
+
+static void
+give_worker(struct writing *writing, struct lm_worker *worker)
+{
+	(void)pthread_mutex_lock(&writing->mutex);
+	worker->next = writing->idle;
+	writing->idle = worker;
+	(void)pthread_mutex_unlock(&writing->mutex);
+}
+
+int
+lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out, struct lm_err *err)
+{
+	size_t size = (size_t)member->entry->size;
+	struct lm_digest digest;
+	lm_content_begin(&worker->reader, member->entry);
+	if (lm_content_read(&worker->reader, out, size, err) < 0)
+		return -1;
+	lm_sha256_bytes(out, size, &digest);
+	return lm_content_end(&worker->reader, &digest, err);
+}
+
+static int
+read_part(struct lm_large *large, const struct lm_part *part, const struct lm_entry *entry, void *out, size_t len,
+	struct lm_err *err)
+{
+	if (part->skip == 0) {
+		lm_content_begin(&large->reader, entry);
+		lm_sha256_init(&large->hash);
+	}
+	if (lm_content_read(&large->reader, out, len, err) < 0)
+		return -1;
+	lm_sha256_update(&large->hash, out, len);
+	if (!part->last)
+		return 0;
+	struct lm_digest digest;
+	lm_sha256_final(&large->hash, &digest);
+	if (lm_content_end(&large->reader, &digest, err) < 0)
+		return -1;
+	lm_content_release(&large->reader);
+	return 0;
+}
+
+int
+lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len, struct lm_err *err)
+{
+	const struct lm_part *part = &run->plan.parts[index];
+	struct lm_large *large = &run->large[part->large_index];
+	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, (size_t)(part->skip / LM_SEGMENT_TARGET), err) < 0)
+		return -1;
+	if (read_part(large, part, run->plan.members[part->member].entry, out, len, err) < 0)
+		return -1;
+	lm_pipeline_pass_turn(pipeline, &large->turn);
+	return 0;
+}
+
+int
+lm_run_write(struct lm_run *run, const void *bytes, size_t len, struct lm_err *err)
+{
+	lm_sha256_update(&run->hash, bytes, len);
+	return lm_outfile_write(&run->file, bytes, len, err);
+}
+
+static int
+make_piece(void *context, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece, struct lm_err *err)
+{
+	struct writing *writing = context;
+	struct lm_worker *worker = take_worker(writing);
+	int rc = writing->run.options->format == LM_FORMAT_ZIP
+		? lm_run_make_zip(&writing->run, worker, pipeline, index, piece, err)
+		: lm_run_make_tar(&writing->run, worker, pipeline, index, piece, err);
+	give_worker(writing, worker);
+	return rc;
+}
+
+static void
+tell_progress(struct lm_run *run, uint64_t done)
+{
+	enum { BETWEEN_MS = 100 };
+	uint64_t now = lm_clock_monotonic_ms();
+	if (run->options->sink == nullptr || now - run->progress_ms < BETWEEN_MS)
+		return;
+	run->progress_ms = now;
+	lm_emit_progress(run->options->sink, "publish", run->options->subject, done, run->plan.content_size);
+}
+
+static int
+write_piece(void *context, size_t index, struct lm_piece *piece, struct lm_err *err)
+{
+	struct lm_run *run = &((struct writing *)context)->run;
+	const struct lm_part *part = &run->plan.parts[index];
+	uint64_t offset = run->file.size_bytes;
+	if (run->options->format == LM_FORMAT_ZIP)
+		lm_run_place_zip(run, index, piece);
+	if (lm_run_write(run, piece->bytes.ptr, piece->bytes.len, err) < 0)
+		return -1;
+	run->segments[index] = (struct lm_segment){
+		.offset = offset,
+		.size = piece->bytes.len,
+		.content_offset = part->content_offset,
+		.content_size = part->content_size,
+		.first_entry = part->member + (part->skip > 0),
+		.entry_count = part->members_begun,
+		.digest = piece->digest,
+	};
+	tell_progress(run, part->content_offset + part->content_size);
+	return 0;
+}
+
+static int
+write_all(struct writing *writing, const char *path, struct lm_err *err)
+{
+	struct lm_run *run = &writing->run;
+	unsigned jobs = run->options->jobs == 0 ? lm_cpu_count() : run->options->jobs;
+	if (jobs > run->plan.part_count)
+		jobs = run->plan.part_count == 0 ? 1 : (unsigned)run->plan.part_count;
+	struct lm_pipeline_work work = { .make = make_piece, .write = write_piece, .context = writing };
+
+	if (lm_outfile_open(&run->file, path, 0644, err) < 0)
+		return -1;
+	if (lm_pipeline_run(jobs, run->plan.part_count, &work, err) < 0)
+		return -1;
+	if (run->options->format == LM_FORMAT_ZIP && lm_run_end_zip(run, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+finish(struct lm_run *run, struct lm_archive_result *result, struct lm_err *err)
+{
+	uint64_t size = run->file.size_bytes;
+	if (lm_outfile_commit(&run->file, err) < 0)
+		return -1;
+	*result = (struct lm_archive_result){
+		.size = size,
+		.content_size = run->plan.content_size,
+		.entry_count = run->plan.member_count,
+		.segments = lm_take(&run->segments),
+		.segment_count = run->plan.part_count,
+	};
+	lm_sha256_final(&run->hash, &result->digest);
+	lm_archive_compressor(run->options, result->compressor);
+	return 0;
+}
+
+static void
+begin(struct lm_run *run, const struct lm_entries *entries, const struct lm_archive_options *options)
+{
+	run->options = options;
+	run->level = level_of(options);
+	lm_plan_make(&run->plan, entries, options);
+	run->large = lm_alloc_array(run->plan.large_count, sizeof(*run->large));
+	run->segments = lm_alloc_array(run->plan.part_count, sizeof(*run->segments));
+	if (options->format == LM_FORMAT_ZIP)
+		run->records = lm_alloc_array(run->plan.member_count, sizeof(*run->records));
+	run->progress_ms = lm_clock_monotonic_ms();
+	lm_sha256_init(&run->hash);
+}
+
+static void
+release(struct writing *writing)
+{
+	struct lm_run *run = &writing->run;
+	while (writing->idle != nullptr) {
+		struct lm_worker *worker = writing->idle;
+		writing->idle = worker->next;
+		lm_content_release(&worker->reader);
+		lm_codec_release(&worker->codec);
+		lm_buf_release(&worker->raw);
+		lm_free(worker);
+	}
+	for (size_t i = 0; i < run->plan.large_count; i++) {
+		lm_content_release(&run->large[i].reader);
+		lm_sha256_release(&run->large[i].hash);
+	}
+	lm_free(run->large);
+	lm_free(run->records);
+	lm_free(run->segments);
+	lm_plan_release(&run->plan);
+	lm_sha256_release(&run->hash);
+	lm_outfile_abandon(&run->file);
+	(void)pthread_mutex_destroy(&writing->mutex);
+}
+
+int
+lm_archive_write(const struct lm_entries *entries, const struct lm_archive_options *options, const char *path,
+	struct lm_archive_result *result, struct lm_err *err)
+{
+	if (check_options(options, err) < 0)
+		return -1;
+	LM_AUTO(release) struct writing writing = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+	begin(&writing.run, entries, options);
+	if (write_all(&writing, path, err) < 0)
+		return -1;
+	return finish(&writing.run, result, err);
+}
+
+void
+lm_archive_result_release(struct lm_archive_result *result)
+{
+	lm_free(result->segments);
+	*result = (struct lm_archive_result){};
+}
