@@ -13,8 +13,11 @@ struct lm_download {
 	struct lm_digest digest;
 	bool has_digest;     // else the digest found is put into `digest` (trust on first use, recorded by the caller)
 	uint64_t size_bytes; // expected; 0: not known. Also the limit together with max_bytes
-	uint64_t max_bytes;  // refused beyond, before and while reading
+	uint64_t max_bytes;  // refused beyond, before and while reading; 0: no limit of its own
 };
+
+// A final URL is http or https; one that begins with https is not left for http, unless the digest is known. file is
+// allowed only as `url` itself. Proxies come from the environment, as libcurl reads it.
 
 // Fetch all, up to `parallel` at once. Transient failures (connect, timeout, 408, 429 with Retry-After, 5xx, a cut
 // connection) are retried up to 5 times with back-off, resuming with a Range request where the server allows; a
@@ -23,3 +26,26 @@ struct lm_download {
 // On failure: the first cause, naming label and URL (LM_E_NETWORK, LM_E_INTEGRITY, LM_E_LIMIT, LM_E_IO, LM_E_INTERRUPTED).
 [[nodiscard]] int lm_http_download(
 	struct lm_download *downloads, size_t count, unsigned parallel, const struct lm_sink *sink, struct lm_err *err);
+
+enum {
+	LM_HTTP_PARALLEL = 8,                // transfers at once
+	LM_HTTP_BACKOFF_MS = 250,            // before the first retry; twice as long before each further one
+	LM_HTTP_RETRY_AFTER_MAX_MS = 120000, // a server that asks for more (Retry-After) is given up
+	LM_HTTP_STALL_S = 30,                // below LM_HTTP_STALL_BYTES a second for so long: cut
+	LM_HTTP_STALL_BYTES = 100,
+	LM_HTTP_RETRIES = 5,
+};
+
+// How transfers behave. 0 in a field is the default above.
+struct lm_http_options {
+	unsigned parallel, stall_s;
+	uint64_t backoff_ms, retry_after_max_ms;
+};
+
+// lm_http_download with options of its own.
+[[nodiscard]] int lm_http_fetch(struct lm_download *downloads, size_t count, const struct lm_http_options *options,
+	const struct lm_sink *sink, struct lm_err *err);
+
+// Certificates to trust instead of the system's, a PEM file, for all later transfers of this process; null: the
+// system's. Copied. For programs, before they start threads.
+void lm_http_trust(const char *pem_path);

@@ -1,4 +1,4 @@
-// File descriptors, for the files of this module only.
+// File descriptors, for os and net.
 #pragma once
 
 #include "base/base.h"
@@ -21,6 +21,9 @@ int lm_fd_fail(struct lm_err *err, int sys, const char *verb, const char *path);
 void lm_fd_info(const struct stat *status, struct lm_file_info *info);
 // The folder a path lies in is flushed, so that its new name survives a power cut. Returns 0 or an errno.
 [[nodiscard]] int lm_fd_flush_folder(const char *path);
+// Make a file beside `path`, locked for as long as it is open (see lm_outfile_sweep). Returns its descriptor and sets
+// *temp_path, yours to lm_free; or -1 with errno.
+[[nodiscard]] int lm_fd_make_partial(const char *path, char **temp_path);
 // The names in an open folder, sorted by byte. Takes `fd` and closes it. Returns 0 or an errno.
 struct lm_strings;
 [[nodiscard]] int lm_fd_list(int fd, struct lm_strings *names);

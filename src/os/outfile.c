@@ -38,7 +38,7 @@ partial_path(const char *path)
 static int
 open_locked(const char *temp_path)
 {
-	int fd = open(temp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(temp_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -1;
 	struct stat status;
@@ -51,25 +51,35 @@ open_locked(const char *temp_path)
 }
 
 int
-lm_outfile_open(struct lm_outfile *file, const char *path, unsigned mode, struct lm_err *err)
+lm_fd_make_partial(const char *path, char **temp_path)
 {
 	for (unsigned attempt = 0; attempt < LM_PARTIAL_ATTEMPTS; attempt++) {
-		LM_AUTO(lm_free_ptr) char *temp_path = partial_path(path);
-		int fd = open_locked(temp_path);
-		if (fd >= 0) {
-			*file = (struct lm_outfile){
-				.fd = fd,
-				.open = true,
-				.path = lm_strdup(path),
-				.temp_path = lm_take(&temp_path),
-				.mode = mode,
-			};
-			return 0;
-		}
-		if (errno != EEXIST)
-			break;
+		LM_AUTO(lm_free_ptr) char *candidate = partial_path(path);
+		int fd = open_locked(candidate);
+		if (fd >= 0)
+			*temp_path = lm_take(&candidate);
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
 	}
-	return lm_fd_fail(err, errno, "write", path);
+	return -1;
+}
+
+int
+lm_outfile_open(struct lm_outfile *file, const char *path, unsigned mode, struct lm_err *err)
+{
+	char *temp_path = nullptr;
+	int fd = lm_fd_make_partial(path, &temp_path);
+
+	if (fd < 0)
+		return lm_fd_fail(err, errno, "write", path);
+	*file = (struct lm_outfile){
+		.fd = fd,
+		.open = true,
+		.path = lm_strdup(path),
+		.temp_path = temp_path,
+		.mode = mode,
+	};
+	return 0;
 }
 
 int
