@@ -36,12 +36,12 @@ lm_json_parse(struct lm_str text, json_t **out, struct lm_err *err)
 		return lm_err_set(err, LM_E_LIMIT, "JSON document of %zu bytes, more than %d", text.len, LM_JSON_MAX_BYTES);
 	if (!lm_utf8_valid(text))
 		return fail_utf8(text, err);
-	json_t *value = json_loadb(text.len == 0 ? "" : text.ptr, text.len,
-		JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
+	json_t *value = json_loadb(
+		text.len == 0 ? "" : text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
 	if (value == nullptr) {
 		bool limit = json_error_code(&fault) == json_error_stack_overflow;
-		return lm_err_set(err, limit ? LM_E_LIMIT : LM_E_SYNTAX, "line %d, column %d: %s", fault.line, fault.column,
-			fault.text);
+		return lm_err_set(
+			err, limit ? LM_E_LIMIT : LM_E_SYNTAX, "line %d, column %d: %s", fault.line, fault.column, fault.text);
 	}
 	*out = value;
 	return 0;

@@ -22,8 +22,8 @@ header(struct lm_toml_parser *p, struct lm_toml_table *root, struct lm_toml_tabl
 		return -1;
 	bool closed = lm_toml_next_is(p, ']') && (!is_array || (p->end - p->at >= 2 && p->at[1] == ']'));
 	if (!closed)
-		return lm_toml_fail(p, "expected '%s' after the name of the table, found %s", is_array ? "]]" : "]",
-			lm_toml_found(p).text);
+		return lm_toml_fail(
+			p, "expected '%s' after the name of the table, found %s", is_array ? "]]" : "]", lm_toml_found(p).text);
 	p->at += is_array ? 2 : 1;
 	return lm_toml_table_open(p, root, is_array, place, section);
 }

@@ -52,15 +52,14 @@ struct lm_toml_doc; // owns the tree
 
 enum {
 	LM_TOML_MAX_BYTES = 16 * 1024 * 1024,
-	LM_TOML_MAX_DEPTH = 128,        // tables and arrays within each other, and parts of a key
+	LM_TOML_MAX_DEPTH = 128, // tables and arrays within each other, and parts of a key
 	LM_TOML_MAX_VALUES = 2'000'000, // values and tables of a document
 };
 
 // Parse a document.
 //   place  on failure where the fault is; may be null
 // On failure LM_E_SYNTAX (text without place, e.g. "duplicate key 'a', first set at line 2") or LM_E_LIMIT.
-[[nodiscard]] int lm_toml_parse(
-	struct lm_str text, struct lm_toml_doc **out, struct lm_toml_place *place, struct lm_err *err);
+[[nodiscard]] int lm_toml_parse(struct lm_str text, struct lm_toml_doc **out, struct lm_toml_place *place, struct lm_err *err);
 const struct lm_toml *lm_toml_root(const struct lm_toml_doc *doc);
 void lm_toml_free(struct lm_toml_doc *doc); // null is fine
 void lm_toml_free_ptr(struct lm_toml_doc **doc); // for LM_AUTO

@@ -9,8 +9,8 @@ enum { SHOWN = 60 }; // a longer token is cut in messages
 static int
 fail_token(struct lm_toml_parser *p, struct lm_str token, const char *what)
 {
-	return lm_toml_fail(p, "%s: '%.*s'%s", what, token.len > SHOWN ? SHOWN : (int)token.len, token.ptr,
-		token.len > SHOWN ? "..." : "");
+	return lm_toml_fail(
+		p, "%s: '%.*s'%s", what, token.len > SHOWN ? SHOWN : (int)token.len, token.ptr, token.len > SHOWN ? "..." : "");
 }
 
 static bool

@@ -88,10 +88,8 @@ bool lm_toml_looks_like_time(struct lm_str token);
 [[nodiscard]] int lm_toml_table_new(struct lm_toml_parser *p, enum lm_toml_table_kind kind, struct lm_toml_place place,
 	uint32_t depth, struct lm_toml_table **out);
 // The table that a dotted key's last part goes into; that part is not there yet.
-[[nodiscard]] int lm_toml_table_for_key(
-	struct lm_toml_parser *p, struct lm_toml_table *table, struct lm_toml_table **out);
-void lm_toml_table_add(
-	struct lm_toml_parser *p, struct lm_toml_table *table, struct lm_toml_part key, struct lm_toml value);
+[[nodiscard]] int lm_toml_table_for_key(struct lm_toml_parser *p, struct lm_toml_table *table, struct lm_toml_table **out);
+void lm_toml_table_add(struct lm_toml_parser *p, struct lm_toml_table *table, struct lm_toml_part key, struct lm_toml value);
 // [key] and [[key]]; *section becomes the table that the following lines fill.
 [[nodiscard]] int lm_toml_table_open(struct lm_toml_parser *p, struct lm_toml_table *root, bool is_array,
 	struct lm_toml_place place, struct lm_toml_table **section);

@@ -156,11 +156,11 @@ fail_closed(struct lm_toml_parser *p, size_t index, const struct lm_toml_entry *
 	struct lm_toml_place place = p->parts[index].place;
 	const char *name = lm_toml_show_key(p, index + 1);
 	if (entry->holds == HOLDS_TABLES)
-		return lm_toml_fail_at(p, place, "cannot add to '%s', an array of tables begun at line %u", name,
-			entry->place.line);
+		return lm_toml_fail_at(
+			p, place, "cannot add to '%s', an array of tables begun at line %u", name, entry->place.line);
 	if (entry->holds == HOLDS_TABLE)
-		return lm_toml_fail_at(p, place, "cannot add to '%s', a table defined at line %u", name,
-			entry->table->place.line);
+		return lm_toml_fail_at(
+			p, place, "cannot add to '%s', a table defined at line %u", name, entry->table->place.line);
 	if (entry->value.type == LM_TOML_TABLE)
 		return lm_toml_fail_at(p, place, "cannot add to '%s', an inline table of line %u", name, entry->place.line);
 	return lm_toml_fail_at(p, place, "cannot add to '%s', which is set at line %u to a value of type %s", name,
@@ -237,8 +237,8 @@ open_array(struct lm_toml_parser *p, struct lm_toml_table *parent, struct lm_tom
 		return lm_toml_fail_at(p, place, "'%s' is a table since line %u, not an array of tables",
 			lm_toml_show_key(p, p->part_count), entry->table->place.line);
 	if (entry != nullptr && entry->holds == HOLDS_VALUE)
-		return lm_toml_fail_at(p, place, "duplicate key '%s', first set at line %u",
-			lm_toml_show_key(p, p->part_count), entry->place.line);
+		return lm_toml_fail_at(p, place, "duplicate key '%s', first set at line %u", lm_toml_show_key(p, p->part_count),
+			entry->place.line);
 	if (lm_toml_table_new(p, LM_TOML_TABLE_HEADER, place, parent->depth + 2, out) < 0)
 		return -1;
 	if (entry == nullptr) {
@@ -246,7 +246,8 @@ open_array(struct lm_toml_parser *p, struct lm_toml_table *parent, struct lm_tom
 		entry = append(p, parent, last);
 		entry->holds = HOLDS_TABLES;
 	}
-	entry->tables.items = grow(p, entry->tables.items, entry->tables.count, &entry->tables.cap, sizeof(struct lm_toml_table *));
+	entry->tables.items =
+		grow(p, entry->tables.items, entry->tables.count, &entry->tables.cap, sizeof(struct lm_toml_table *));
 	entry->tables.items[entry->tables.count++] = *out;
 	return 0;
 }

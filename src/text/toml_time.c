@@ -123,8 +123,8 @@ lm_toml_time(struct lm_toml_parser *p, struct lm_str token, struct lm_toml *out)
 	enum { SHOWN = 60 };
 	const char *wrong = take_all(token, &out->type);
 	if (wrong != nullptr)
-		return lm_toml_fail(p, "invalid date or time '%.*s': %s", token.len > SHOWN ? SHOWN : (int)token.len,
-			token.ptr, wrong);
+		return lm_toml_fail(
+			p, "invalid date or time '%.*s': %s", token.len > SHOWN ? SHOWN : (int)token.len, token.ptr, wrong);
 	char *text = lm_arena_strndup(p->arena, token.ptr, token.len);
 	if (out->type == LM_TOML_DATETIME || out->type == LM_TOML_DATETIME_LOCAL)
 		text[10] = 'T';

@@ -78,7 +78,8 @@ static void
 typed_values(void **state)
 {
 	(void)state;
-	LM_AUTO(lm_toml_free_ptr) struct lm_toml_doc *doc =
+	LM_AUTO(lm_toml_free_ptr)
+	struct lm_toml_doc *doc =
 		parse("typed", "s = \"a\\u0000b\"\nf = -nan\nb = true\ni = -3\nd = 2020-01-01 10:00:00z\nl = [1]\nt = {}\n");
 	const struct lm_toml *root = lm_toml_root(doc);
 	const struct lm_toml *s = lm_toml_get(root, "s");
@@ -114,7 +115,8 @@ static void
 places(void **state)
 {
 	(void)state;
-	LM_AUTO(lm_toml_free_ptr) struct lm_toml_doc *doc = parse("places",
+	LM_AUTO(lm_toml_free_ptr)
+	struct lm_toml_doc *doc = parse("places",
 		"# \303\244\n"
 		"  'k\303\244' = [ 1,\n"
 		"    \"\"\"x\n\ny\"\"\", { a = 2 } ]\n"

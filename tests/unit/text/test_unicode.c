@@ -55,9 +55,15 @@ widths(void **state)
 		{ "wide", LM_STR("\346\274\242\345\255\227"), 4 },
 		{ "combining", LM_STR("a\314\210"), 1 },
 		{ "zero width space", LM_STR("a\342\200\213b"), 2 },
-		{ "control", LM_STR("a\x1B" "b"), 2 },
+		{ "control",
+			LM_STR("a\x1B"
+			       "b"),
+			2 },
 		{ "emoji", LM_STR("\360\237\230\200"), 2 },
-		{ "not UTF-8", LM_STR("a\xE4" "b"), 3 },
+		{ "not UTF-8",
+			LM_STR("a\xE4"
+			       "b"),
+			3 },
 	};
 	for (size_t i = 0; i < LM_COUNT(rows); i++)
 		row_int_equal(rows[i].row, lm_text_width(rows[i].text), rows[i].want);
