@@ -12,11 +12,11 @@
 #define LM_AUTO(release) __attribute__((cleanup(release)))
 
 // Move ownership out of a pointer variable: gives its value and leaves nullptr behind.
-#define lm_take(pointer)                      \
-	__extension__({                       \
-		auto lm_taken_ = *(pointer);  \
-		*(pointer) = nullptr;         \
-		lm_taken_;                    \
+#define lm_take(pointer) \
+	__extension__({ \
+		auto lm_taken_ = *(pointer); \
+		*(pointer) = nullptr; \
+		lm_taken_; \
 	})
 
 #define LM_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))

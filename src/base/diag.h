@@ -18,8 +18,8 @@ struct lm_diags {
 	size_t count, cap, errors;
 };
 
-void lm_diags_add(struct lm_diags *diags, bool warning, const char *file, uint32_t line, uint32_t column,
-	const char *layer, const char *format, ...) LM_PRINTF(7, 8);
+void lm_diags_add(struct lm_diags *diags, bool warning, const char *file, uint32_t line, uint32_t column, const char *layer,
+	const char *format, ...) LM_PRINTF(7, 8);
 
 // Append "file:line:column: error: layer 'x': text\n" for each, in order of line, then column.
 void lm_diags_format(const struct lm_diags *diags, struct lm_buf *out);

@@ -19,8 +19,7 @@ lm_emit_begin(const struct lm_sink *sink, const char *step, const char *subject,
 }
 
 void
-lm_emit_progress(
-	const struct lm_sink *sink, const char *step, const char *subject, uint64_t done_bytes, uint64_t total_bytes)
+lm_emit_progress(const struct lm_sink *sink, const char *step, const char *subject, uint64_t done_bytes, uint64_t total_bytes)
 {
 	lm_emit(sink,
 		&(struct lm_event){ .kind = LM_EVENT_PROGRESS,
@@ -31,8 +30,8 @@ lm_emit_progress(
 }
 
 static void
-emit_text(const struct lm_sink *sink, enum lm_event_kind kind, const char *step, const char *subject,
-	const char *format, va_list args)
+emit_text(const struct lm_sink *sink, enum lm_event_kind kind, const char *step, const char *subject, const char *format,
+	va_list args)
 {
 	char *text = nullptr;
 	if (format != nullptr && vasprintf(&text, format, args) < 0)

@@ -30,7 +30,6 @@ void lm_emit(const struct lm_sink *sink, const struct lm_event *event);
 void lm_emit_begin(const struct lm_sink *sink, const char *step, const char *subject, uint64_t total_bytes);
 void lm_emit_progress(
 	const struct lm_sink *sink, const char *step, const char *subject, uint64_t done_bytes, uint64_t total_bytes);
-void lm_emit_end(const struct lm_sink *sink, const char *step, const char *subject, const char *format, ...)
-	LM_PRINTF(4, 5);
+void lm_emit_end(const struct lm_sink *sink, const char *step, const char *subject, const char *format, ...) LM_PRINTF(4, 5);
 void lm_emit_warning(const struct lm_sink *sink, const char *format, ...) LM_PRINTF(2, 3);
 void lm_emit_note(const struct lm_sink *sink, const char *format, ...) LM_PRINTF(2, 3);

@@ -16,12 +16,12 @@
 
 // Room for one more element in a growing array: doubles *cap when count == *cap.
 //   items   the array, owned by the caller; may move
-#define lm_grow(items, count, cap)                                                             \
-	do {                                                                                   \
-		if ((count) == (cap)) {                                                        \
-			(cap) = (cap) == 0 ? 8 : (cap) * 2;                                    \
-			(items) = lm_realloc_array((items), (cap), sizeof(*(items)));          \
-		}                                                                              \
+#define lm_grow(items, count, cap) \
+	do { \
+		if ((count) == (cap)) { \
+			(cap) = (cap) == 0 ? 8 : (cap) * 2; \
+			(items) = lm_realloc_array((items), (cap), sizeof(*(items))); \
+		} \
 	} while (0)
 
 [[nodiscard]] char *lm_strdup(const char *text);
