@@ -116,7 +116,8 @@ report_conflict(struct lm_spec_reader *r, size_t self, const struct order *order
 	LM_AUTO(lm_free_ptr) size_t *path = lm_alloc_array(count + 1, sizeof *path);
 	struct lm_toml_place place = r->drafts[self].depends_place;
 
-	for (size_t i = count; i-- > 0;) // the last order is the layer's own list, which its author sees
+	for (size_t step = 0; step < count; step++) {
+		size_t i = (step + count - 1) % count; // the last order is the layer's own list: what its author sees comes first
 		for (size_t j = 0; j < count; j++) {
 			if (orders[i].at == orders[i].count || orders[j].at == orders[j].count)
 				continue;
@@ -129,6 +130,7 @@ report_conflict(struct lm_spec_reader *r, size_t self, const struct order *order
 			lm_spec_error(r, place, "no import order fits: %s", text.ptr);
 			return;
 		}
+	}
 	size_t len = 0, at = count - 1;
 	while (orders[at].at == orders[at].count)
 		at--;
@@ -136,9 +138,9 @@ report_conflict(struct lm_spec_reader *r, size_t self, const struct order *order
 		for (size_t i = 0; i < len; i++) {
 			if (path[i] != at)
 				continue;
-			for (size_t k = i + 1; k <= len; k++) { // path[k]'s head comes before path[k - 1]'s
+			for (size_t k = len; k > i; k--) { // path[k]'s head comes before path[k - 1]'s
 				const struct order *before = &orders[k == len ? at : path[k]];
-				lm_buf_text(&text, k == i + 1 ? "" : k == len ? ", and " : ", ");
+				lm_buf_text(&text, k == len ? "" : k == i + 1 ? ", and " : ", ");
 				append_need(r, self, before, orders[path[k - 1]].layers[orders[path[k - 1]].at], &text);
 			}
 			lm_spec_error(r, place, "no import order fits: %s", text.ptr);
@@ -287,7 +289,7 @@ lm_spec_link_layer(struct lm_spec_reader *r, size_t index)
 	layer->runtime = index;
 	if (layer->kind == LM_RUNTIME)
 		return;
-	r->layer = draft->has_name ? layer->build_name : nullptr;
+	r->layer = draft->label;
 	draft->broken = true;
 	draft->depends_place = runtime != nullptr ? runtime->place : frameworks != nullptr ? frameworks->place : layer->place;
 	if (runtime != nullptr && frameworks != nullptr)

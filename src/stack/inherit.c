@@ -47,6 +47,8 @@ inherit_glibc(struct lm_spec_reader *r, size_t index)
 	struct lm_layer_spec *layer = &r->spec->layers[index];
 	struct lm_layer_draft *draft = &r->drafts[index];
 
+	if (layer->lower_count > 0 && !draft->declares_glibc) // the default is for runtimes
+		layer->glibc_major = layer->glibc_minor = 0;
 	for (size_t i = 0; i < layer->lower_count; i++) {
 		const struct lm_layer_spec *below = &r->spec->layers[layer->lower[i]];
 		if (draft->glibc_unknown)
@@ -74,6 +76,8 @@ inherit_macos(struct lm_spec_reader *r, size_t index)
 	struct lm_layer_spec *layer = &r->spec->layers[index];
 	struct lm_layer_draft *draft = &r->drafts[index];
 
+	if (layer->lower_count > 0 && !draft->declares_macos) // the default is for runtimes
+		layer->macos_major = layer->macos_minor = 0;
 	for (size_t i = 0; i < layer->lower_count; i++) {
 		const struct lm_layer_spec *below = &r->spec->layers[layer->lower[i]];
 		if (draft->macos_unknown)
@@ -216,7 +220,7 @@ lm_spec_inherit(struct lm_spec_reader *r, size_t index)
 {
 	if (r->drafts[index].broken)
 		return;
-	r->layer = r->drafts[index].has_name ? r->spec->layers[index].build_name : nullptr;
+	r->layer = r->drafts[index].label;
 	inherit_platforms(r, index);
 	inherit_glibc(r, index);
 	inherit_macos(r, index);

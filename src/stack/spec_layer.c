@@ -87,11 +87,11 @@ check_name(struct lm_spec_reader *r, const struct lm_layer_spec *layer)
 	struct lm_err err = {};
 
 	if (lm_path_check_name(layer->name, &err) < 0)
-		lm_spec_error(r, layer->place, "invalid name: %s", err.text);
+		lm_spec_error(r, layer->place, "%s", err.text);
 	else if (strchr(layer->name, '@') != nullptr)
 		lm_spec_error(r, layer->place, "invalid name: '@' separates the lock version from the name of a versioned layer");
 	else if (lm_path_check_name(layer->build_name, &err) < 0)
-		lm_spec_error(r, layer->place, "invalid name: %s", err.text); // with its prefix it is too long
+		lm_spec_error(r, layer->place, "%s", err.text); // with its prefix it is too long
 	if (layer->kind != LM_RUNTIME)
 		return;
 	static const char *const reserved[] = { "framework-", "app-" };
@@ -130,6 +130,20 @@ check_duplicate(struct lm_spec_reader *r, size_t index)
 	}
 }
 
+// A name that is too long to be one is shown in part.
+static const char *
+short_label(struct lm_spec_reader *r, const char *name)
+{
+	enum { MAX_LABEL = 150 };
+	size_t len = strlen(name);
+
+	if (len <= MAX_LABEL)
+		return name;
+	for (len = MAX_LABEL; ((unsigned char)name[len] & 0xC0) == 0x80;)
+		len--;
+	return lm_arena_format(&r->spec->arena, "%.*s...", (int)len, name);
+}
+
 static void
 read_name(struct lm_spec_reader *r, size_t index, size_t number)
 {
@@ -147,7 +161,8 @@ read_name(struct lm_spec_reader *r, size_t index, size_t number)
 	layer->build_name = lm_arena_format(&r->spec->arena, "%s%s", build_prefix(layer->kind), layer->name);
 	if (!draft->has_name)
 		return;
-	r->layer = layer->build_name;
+	draft->label = short_label(r, layer->build_name);
+	r->layer = draft->label;
 	check_name(r, layer);
 	check_duplicate(r, index);
 }

@@ -128,7 +128,7 @@ check_executable(struct lm_spec_reader *r, struct lm_placed_text *program, struc
 	const char *name = lm_path_name(program->text);
 	const char *folded = fold(r, name);
 	if (lm_path_check_name(name, &err) < 0) {
-		lm_spec_error(r, program->place, "invalid executable name: %s", err.text);
+		lm_spec_error(r, program->place, "executable '%s': %s", program->text, err.text);
 		return false;
 	}
 	// bin/python, python3, python3.12 and python.exe are the layer's own

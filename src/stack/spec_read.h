@@ -6,6 +6,7 @@
 // What is known of a layer while its spec is read, beside the layer itself.
 struct lm_layer_draft {
 	const struct lm_toml *table;
+	const char *label;       // how findings name it; null: it has no name
 	bool has_name;           // name is usable for references
 	bool broken;             // its dependencies could not be found out: nothing that follows from them is checked
 	bool declares_platforms; // and so on: written in the layer itself
