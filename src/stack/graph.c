@@ -61,8 +61,9 @@ find_framework(struct lm_spec_reader *r, size_t self, const char *name, struct l
 	if (found == self)
 		lm_spec_error(r, place, "the framework depends on itself");
 	else if (found != SIZE_MAX)
-		lm_spec_error(r, place, "the framework '%s' is declared later, at line %u; a layer depends only on layers before it",
-			name, r->spec->layers[found].place.line);
+		lm_spec_error(r, place,
+			"the framework '%s' is declared later, at line %u; a layer depends only on layers before it", name,
+			r->spec->layers[found].place.line);
 	else if (find_kind(r, LM_RUNTIME, name) != SIZE_MAX)
 		lm_spec_error(r, place, "'%s' is a runtime, not a framework; write runtime = \"%s\"", name, name);
 	else if (find_kind(r, LM_APPLICATION, name) != SIZE_MAX)
@@ -107,50 +108,73 @@ waits_in(const struct order *order, size_t layer)
 	return false;
 }
 
-// Every head waits in the tail of another order. Going from a head to the order it waits in, and on to that one's head,
-// comes around; the circle is the reason. Circles of two are looked for first: they are easiest to understand.
+static bool
+is_done(const struct order *order)
+{
+	return order->at == order->count;
+}
+
+static size_t
+head(const struct order *order)
+{
+	return order->layers[order->at];
+}
+
+// Two orders that contradict each other directly.
+static bool
+find_pair(struct lm_spec_reader *r, size_t self, const struct order *orders, size_t count, struct lm_buf *text)
+{
+	for (size_t step = 0; step < count; step++) {
+		// the last order is the layer's own list: what its author sees comes first
+		const struct order *first = &orders[(step + count - 1) % count];
+		for (size_t j = 0; j < count; j++) {
+			const struct order *second = &orders[j];
+			if (is_done(first) || is_done(second) || !waits_in(first, head(second)) ||
+				!waits_in(second, head(first)))
+				continue;
+			append_need(r, self, first, head(second), text);
+			lm_buf_text(text, ", but ");
+			append_need(r, self, second, head(first), text);
+			return true;
+		}
+	}
+	return false;
+}
+
+// Every head waits in the tail of another order. Going from a head to an order it waits in, and on to that one's head,
+// comes around; the circle is the reason.
+static void
+find_circle(struct lm_spec_reader *r, size_t self, const struct order *orders, size_t count, struct lm_buf *text)
+{
+	LM_AUTO(lm_free_ptr) size_t *path = lm_alloc_array(count + 1, sizeof *path);
+	size_t len = 0, start = 0, at = 0;
+
+	while (is_done(&orders[at]))
+		at++;
+	for (;;) {
+		for (start = 0; start < len && path[start] != at; start++)
+			;
+		path[len] = at;
+		if (start < len)
+			break;
+		size_t layer = head(&orders[path[len++]]);
+		for (at = 0; is_done(&orders[at]) || !waits_in(&orders[at], layer); at++)
+			;
+	}
+	for (size_t k = len; k > start; k--) { // the head of path[k] comes before that of path[k - 1]
+		lm_buf_text(text, k == len ? "" : k == start + 1 ? ", and " : ", ");
+		append_need(r, self, &orders[path[k]], head(&orders[path[k - 1]]), text);
+	}
+}
+
 static void
 report_conflict(struct lm_spec_reader *r, size_t self, const struct order *orders, size_t count)
 {
 	LM_AUTO(lm_buf_release) struct lm_buf text = {};
-	LM_AUTO(lm_free_ptr) size_t *path = lm_alloc_array(count + 1, sizeof *path);
-	struct lm_toml_place place = r->drafts[self].depends_place;
 
-	for (size_t step = 0; step < count; step++) {
-		size_t i = (step + count - 1) % count; // the last order is the layer's own list: what its author sees comes first
-		for (size_t j = 0; j < count; j++) {
-			if (orders[i].at == orders[i].count || orders[j].at == orders[j].count)
-				continue;
-			size_t x = orders[i].layers[orders[i].at], y = orders[j].layers[orders[j].at];
-			if (!waits_in(&orders[i], y) || !waits_in(&orders[j], x))
-				continue;
-			append_need(r, self, &orders[i], y, &text);
-			lm_buf_text(&text, ", but ");
-			append_need(r, self, &orders[j], x, &text);
-			lm_spec_error(r, place, "no import order fits: %s", text.ptr);
-			return;
-		}
-	}
-	size_t len = 0, at = count - 1;
-	while (orders[at].at == orders[at].count)
-		at--;
-	for (;;) {
-		for (size_t i = 0; i < len; i++) {
-			if (path[i] != at)
-				continue;
-			for (size_t k = len; k > i; k--) { // path[k]'s head comes before path[k - 1]'s
-				const struct order *before = &orders[k == len ? at : path[k]];
-				lm_buf_text(&text, k == len ? "" : k == i + 1 ? ", and " : ", ");
-				append_need(r, self, before, orders[path[k - 1]].layers[orders[path[k - 1]].at], &text);
-			}
-			lm_spec_error(r, place, "no import order fits: %s", text.ptr);
-			return;
-		}
-		path[len++] = at;
-		size_t head = orders[at].layers[orders[at].at];
-		for (at = 0; orders[at].at == orders[at].count || !waits_in(&orders[at], head); at++)
-			;
-	}
+	if (!find_pair(r, self, orders, count, &text))
+		find_circle(r, self, orders, count, &text);
+	lm_spec_error(r, r->drafts[self].depends_place, "no import order fits: %s", text.ptr);
 }
 
 // Merge the orders into `out`. Returns the length; on a conflict, which is reported, SIZE_MAX.
@@ -168,20 +192,20 @@ merge(struct lm_spec_reader *r, size_t self, struct order *orders, size_t count,
 	while (left > 0) {
 		size_t next = SIZE_MAX;
 		for (size_t i = 0; i < count && next == SIZE_MAX; i++)
-			if (orders[i].at < orders[i].count && waiting[orders[i].layers[orders[i].at]] == 0)
-				next = orders[i].layers[orders[i].at];
+			if (!is_done(&orders[i]) && waiting[head(&orders[i])] == 0)
+				next = head(&orders[i]);
 		if (next == SIZE_MAX) {
 			report_conflict(r, self, orders, count);
 			return SIZE_MAX;
 		}
 		out[len++] = next;
 		for (size_t i = 0; i < count; i++) {
-			if (orders[i].at == orders[i].count || orders[i].layers[orders[i].at] != next)
+			if (is_done(&orders[i]) || head(&orders[i]) != next)
 				continue;
 			orders[i].at++;
 			left--;
-			if (orders[i].at < orders[i].count)
-				waiting[orders[i].layers[orders[i].at]]--;
+			if (!is_done(&orders[i]))
+				waiting[head(&orders[i])]--;
 		}
 	}
 	return len;
@@ -241,7 +265,8 @@ link_frameworks(struct lm_spec_reader *r, size_t index)
 		return false;
 	}
 	if (count == 0 && !faulty)
-		lm_spec_error(r, r->drafts[index].depends_place, "'frameworks' is empty; name a framework, or a 'runtime' instead");
+		lm_spec_error(
+			r, r->drafts[index].depends_place, "'frameworks' is empty; name a framework, or a 'runtime' instead");
 	layer->depends = lm_arena_alloc(&r->spec->arena, count * sizeof *layer->depends);
 	for (size_t i = 0; i < count; i++) {
 		size_t found = find_framework(r, index, names[i].text, names[i].place);
@@ -293,7 +318,8 @@ lm_spec_link_layer(struct lm_spec_reader *r, size_t index)
 	draft->broken = true;
 	draft->depends_place = runtime != nullptr ? runtime->place : frameworks != nullptr ? frameworks->place : layer->place;
 	if (runtime != nullptr && frameworks != nullptr)
-		lm_spec_error(r, frameworks->place, "'runtime' and 'frameworks' exclude each other: the frameworks imply the runtime");
+		lm_spec_error(r, frameworks->place,
+			"'runtime' and 'frameworks' exclude each other: the frameworks imply the runtime");
 	else if (runtime != nullptr)
 		draft->broken = !link_runtime(r, index);
 	else if (frameworks != nullptr)

@@ -35,7 +35,8 @@ inherit_platforms(struct lm_spec_reader *r, size_t index)
 		} else if (missing != 0 && !draft->platforms_unknown) {
 			LM_AUTO(lm_buf_release) struct lm_buf names = {};
 			append_platforms(missing, &names);
-			lm_spec_error(r, draft->platforms_place, "the layer '%s' below is not built for %s", below->build_name, names.ptr);
+			lm_spec_error(r, draft->platforms_place, "the layer '%s' below is not built for %s", below->build_name,
+				names.ptr);
 			draft->platforms_unknown = true;
 		}
 	}
@@ -60,8 +61,9 @@ inherit_glibc(struct lm_spec_reader *r, size_t index)
 		if (!version_less(layer->glibc_major, layer->glibc_minor, below->glibc_major, below->glibc_minor))
 			continue;
 		if (draft->declares_glibc) {
-			lm_spec_error(r, draft->linux_place, "'linux_target' is glibc %u.%u, but the layer '%s' below needs %u.%u",
-				layer->glibc_major, layer->glibc_minor, below->build_name, below->glibc_major, below->glibc_minor);
+			lm_spec_error(r, draft->linux_place,
+				"'linux_target' is glibc %u.%u, but the layer '%s' below needs %u.%u", layer->glibc_major,
+				layer->glibc_minor, below->build_name, below->glibc_major, below->glibc_minor);
 			draft->glibc_unknown = true;
 			return;
 		}
@@ -90,7 +92,8 @@ inherit_macos(struct lm_spec_reader *r, size_t index)
 			continue;
 		if (draft->declares_macos) {
 			lm_spec_error(r, draft->macos_place, "'macosx_target' is %u.%u, but the layer '%s' below needs %u.%u",
-				layer->macos_major, layer->macos_minor, below->build_name, below->macos_major, below->macos_minor);
+				layer->macos_major, layer->macos_minor, below->build_name, below->macos_major,
+				below->macos_minor);
 			draft->macos_unknown = true;
 			return;
 		}
@@ -134,10 +137,11 @@ check_overrides(struct lm_spec_reader *r, size_t index)
 				used = used || strcmp(draft->merged[k].to, override->from) == 0;
 		}
 		if (strcmp(override->from, override->to) == 0)
-			lm_spec_error(r, override->place, "'index_overrides' replaces the index '%s' with itself", override->from);
+			lm_spec_error(
+				r, override->place, "'index_overrides' replaces the index '%s' with itself", override->from);
 		else if (!used)
-			lm_spec_error(r, override->place, "'index_overrides' replaces the index '%s', which no layer below uses",
-				override->from);
+			lm_spec_error(r, override->place,
+				"'index_overrides' replaces the index '%s', which no layer below uses", override->from);
 	}
 }
 
@@ -163,7 +167,8 @@ add_inherited(struct lm_spec_reader *r, size_t index, struct lm_name_pair pair, 
 			return true;
 		const char *first = r->spec->layers[other->layer].build_name, *second = r->spec->layers[pair.layer].build_name;
 		lm_spec_error(r, r->drafts[index].depends_place,
-			"layers below take '%s' from different indexes: '%s' from '%s', '%s' from '%s'; settle it with 'package_indexes' or "
+			"layers below take '%s' from different indexes: '%s' from '%s', '%s' from '%s'; settle it with "
+			"'package_indexes' or "
 			"'index_overrides'",
 			pair.from, first, other->to, second, pair.to);
 		return false;
@@ -204,8 +209,7 @@ finish_indexes(struct lm_spec_reader *r, size_t index)
 	const struct lm_layer_draft *draft = &r->drafts[index];
 	size_t count = draft->merged_count;
 
-	layer->package_indexes =
-		lm_arena_alloc(&r->spec->arena, (count + r->source_count) * sizeof *layer->package_indexes);
+	layer->package_indexes = lm_arena_alloc(&r->spec->arena, (count + r->source_count) * sizeof *layer->package_indexes);
 	if (count > 0)
 		memcpy(layer->package_indexes, draft->merged, count * sizeof *layer->package_indexes);
 	for (size_t i = 0; i < r->source_count; i++)

@@ -46,7 +46,8 @@ check_keys(json_t *object, struct lm_err *err)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		bool known = false;
 		for (size_t i = 0; i < LM_COUNT(keys); i++)
 			known = known || strcmp(keys[i], key) == 0;
@@ -73,7 +74,8 @@ lm_lock_meta_parse(struct lm_str text, struct lm_lock_meta *out, struct lm_err *
 		read_hash(object, keys[2], meta.other_inputs_hash, err) < 0 ||
 		read_hash(object, keys[3], meta.version_inputs_hash, err) < 0)
 		return -1;
-	if (!lm_json_u64(object, "lock_version", &meta.lock_version) || meta.lock_version < 1 || meta.lock_version > MAX_VERSION)
+	if (!lm_json_u64(object, "lock_version", &meta.lock_version) || meta.lock_version < 1 ||
+		meta.lock_version > MAX_VERSION)
 		return lm_err_set(err, LM_E_SPEC, "'lock_version' must be a number from 1 to %d", MAX_VERSION);
 	const char *locked_at = lm_json_string(object, "locked_at");
 	if (locked_at == nullptr || !is_utc_time(locked_at))

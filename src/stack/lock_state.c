@@ -164,8 +164,7 @@ hash_other(const struct lm_spec *spec, size_t index, const struct lm_layer_lock 
 }
 
 static void
-hash_version(const struct lm_spec *spec, size_t index, const struct lm_layer_lock *locks, const char *module_hash,
-	char out[80])
+hash_version(const struct lm_spec *spec, size_t index, const struct lm_layer_lock *locks, const char *module_hash, char out[80])
 {
 	const struct lm_layer_spec *layer = &spec->layers[index];
 	LM_AUTO(lm_sha256_release) struct lm_sha256 hash = {};

@@ -21,13 +21,14 @@ struct lm_lock_inputs { // of the current spec
 struct lm_layer_lock {
 	bool present;          // a lock and its meta file were read and parse
 	bool valid;            // and their hashes fit the inputs, and all lower layers are valid
-	bool needs_resolve;    // not valid, and only a new resolution can make it so; false while !valid: the version inputs of a
-	                       // versioned layer changed and nothing else, so lm_lock_meta_next alone makes it valid
-	const char *reason;    // why it is not valid (a static text, null when valid): "has no lock", "its requirements changed", ...
+	bool needs_resolve; // not valid, and only a new resolution can make it so; false while !valid: the version inputs of a
+		// versioned layer changed and nothing else, so lm_lock_meta_next alone makes it valid
+	const char
+		*reason; // why it is not valid (a static text, null when valid): "has no lock", "its requirements changed", ...
 	struct lm_lock_meta meta;
 	struct lm_pylock pylock;
 	struct lm_lock_inputs inputs;
-	char *install_target;  // "framework-scipy@1"; unversioned: the build name; versioned without valid lock: "framework-scipy@?"
+	char *install_target; // "framework-scipy@1"; unversioned: the build name; versioned without valid lock: "framework-scipy@?"
 };
 
 // Parse and format the meta file. LM_E_SPEC.

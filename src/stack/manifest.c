@@ -106,8 +106,8 @@ lm_manifest_stack(const struct lm_spec *spec, json_t *const *layers, const size_
 }
 
 char *
-lm_manifest_archive_name(const char *install_target, enum lm_platform platform, uint64_t archive_build, bool tagged,
-	enum lm_format format)
+lm_manifest_archive_name(
+	const char *install_target, enum lm_platform platform, uint64_t archive_build, bool tagged, enum lm_format format)
 {
 	if (!tagged)
 		return lm_format("%s.%s", install_target, lm_format_extension(format));

@@ -39,7 +39,8 @@ struct lm_layer_spec {
 	unsigned glibc_major, glibc_minor, macos_major, macos_minor; // declared, inherited from lower layers, or default
 	char **dynlib_exclude;
 	size_t dynlib_exclude_count;
-	struct lm_name_pair *package_indexes; // package (normalised, sorted) -> index name; lower layers' and [tool.uv.sources] merged in
+	struct lm_name_pair
+		*package_indexes; // package (normalised, sorted) -> index name; lower layers' and [tool.uv.sources] merged in
 	size_t package_index_count;
 	struct lm_name_pair *index_overrides;  // lower layer's index name -> ours
 	size_t index_override_count;

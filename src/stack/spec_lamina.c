@@ -109,8 +109,8 @@ read_archive(struct lm_spec_reader *r, const struct lm_toml *table)
 		const struct lm_runtime_archive *other = &spec->runtime_archives[i];
 		if (other->platform != archive.platform || strcmp(other->implementation, archive.implementation) != 0)
 			continue;
-		lm_spec_error(r, archive.place, "the archive of '%s' for %s is given twice, first at line %u", archive.implementation,
-			lm_platform_name(archive.platform), other->place.line);
+		lm_spec_error(r, archive.place, "the archive of '%s' for %s is given twice, first at line %u",
+			archive.implementation, lm_platform_name(archive.platform), other->place.line);
 		return;
 	}
 	if (has_platform)

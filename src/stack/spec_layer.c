@@ -58,7 +58,8 @@ check_field(struct lm_spec_reader *r, const struct lm_toml_pair *pair, unsigned 
 		if ((fields[i].kinds & kind) != 0)
 			known[count++] = fields[i].key;
 	}
-	lm_spec_error(r, pair->place, "unknown key '%s'%s", pair->key.ptr, lm_spec_did_you_mean(r, pair->key.ptr, known, count));
+	lm_spec_error(
+		r, pair->place, "unknown key '%s'%s", pair->key.ptr, lm_spec_did_you_mean(r, pair->key.ptr, known, count));
 }
 
 static void
@@ -89,7 +90,8 @@ check_name(struct lm_spec_reader *r, const struct lm_layer_spec *layer)
 	if (lm_path_check_name(layer->name, &err) < 0)
 		lm_spec_error(r, layer->place, "%s", err.text);
 	else if (strchr(layer->name, '@') != nullptr)
-		lm_spec_error(r, layer->place, "invalid name: '@' separates the lock version from the name of a versioned layer");
+		lm_spec_error(
+			r, layer->place, "invalid name: '@' separates the lock version from the name of a versioned layer");
 	else if (lm_path_check_name(layer->build_name, &err) < 0)
 		lm_spec_error(r, layer->place, "%s", err.text); // with its prefix it is too long
 	if (layer->kind != LM_RUNTIME)
@@ -121,8 +123,8 @@ check_duplicate(struct lm_spec_reader *r, size_t index)
 		if (!r->drafts[i].has_name || !same_letters(other->build_name, layer->build_name))
 			continue;
 		if (strcmp(other->build_name, layer->build_name) == 0)
-			lm_spec_error(r, layer->place, "the name is taken already by the layer at line %u, column %u", other->place.line,
-				other->place.column);
+			lm_spec_error(r, layer->place, "the name is taken already by the layer at line %u, column %u",
+				other->place.line, other->place.column);
 		else
 			lm_spec_error(r, layer->place, "the name differs only in case from '%s' at line %u, column %u",
 				other->build_name, other->place.line, other->place.column);
@@ -153,7 +155,8 @@ read_name(struct lm_spec_reader *r, size_t index, size_t number)
 
 	layer->place = value == nullptr ? draft->table->place : value->place;
 	if (value == nullptr)
-		lm_spec_error(r, layer->place, "'name' is missing in number %zu of [[%s]]", number, lm_layer_kind_plural(layer->kind));
+		lm_spec_error(r, layer->place, "'name' is missing in number %zu of [[%s]]", number,
+			lm_layer_kind_plural(layer->kind));
 	layer->name = lm_spec_get_text(r, draft->table, "name");
 	draft->has_name = layer->name != nullptr;
 	if (!draft->has_name)
@@ -259,7 +262,8 @@ read_macosx_target(struct lm_spec_reader *r, struct lm_layer_spec *layer, struct
 	if (value == nullptr)
 		return;
 	draft->macos_place = value->place;
-	draft->declares_macos = text != nullptr && parse_version(lm_str_of(text), true, &layer->macos_major, &layer->macos_minor);
+	draft->declares_macos =
+		text != nullptr && parse_version(lm_str_of(text), true, &layer->macos_major, &layer->macos_minor);
 	draft->macos_unknown = !draft->declares_macos;
 	if (text != nullptr && !draft->declares_macos)
 		lm_spec_error(r, value->place, "'macosx_target' is '%s', but must be a version such as '13.0' or '13'", text);
@@ -278,7 +282,8 @@ read_indexes(struct lm_spec_reader *r, size_t index)
 		draft->own_index_count = lm_spec_package_indexes(
 			r, own, "'package_indexes'", index, &draft->own_indexes, &draft->indexes_unknown);
 	if (overrides != nullptr && lm_spec_is(r, overrides, LM_TOML_TABLE, "'index_overrides'")) {
-		layer->index_overrides = lm_arena_alloc(&r->spec->arena, overrides->table.count * sizeof *layer->index_overrides);
+		layer->index_overrides =
+			lm_arena_alloc(&r->spec->arena, overrides->table.count * sizeof *layer->index_overrides);
 		for (size_t i = 0; i < overrides->table.count; i++) {
 			const struct lm_toml_pair *pair = &overrides->table.pairs[i];
 			const char *what = lm_arena_format(&r->spec->arena, "'%s' in 'index_overrides'", pair->key.ptr);
@@ -288,8 +293,9 @@ read_indexes(struct lm_spec_reader *r, size_t index)
 				draft->indexes_unknown = true;
 				continue;
 			}
-			layer->index_overrides[layer->index_override_count++] = (struct lm_name_pair){
-				lm_arena_strdup(&r->spec->arena, pair->key.ptr), to, pair->place, index };
+			layer->index_overrides[layer->index_override_count++] =
+				(struct lm_name_pair){ lm_arena_strdup(&r->spec->arena, pair->key.ptr), to, pair->place,
+					index };
 		}
 	}
 	layer->priority_indexes = lm_arena_alloc(&r->spec->arena, r->spec->index_name_count * sizeof *layer->priority_indexes);
@@ -314,13 +320,15 @@ read_implementation(struct lm_spec_reader *r, struct lm_layer_spec *layer, const
 	size_t errors = r->diags->errors;
 
 	if (pair != nullptr && old != nullptr)
-		lm_spec_error(r, old->place, "'fully_versioned_name' is the old name of 'python_implementation', and both are set");
+		lm_spec_error(
+			r, old->place, "'fully_versioned_name' is the old name of 'python_implementation', and both are set");
 	if (pair == nullptr)
 		pair = old;
 	if (pair == nullptr)
 		lm_spec_error(r, layer->place, "'python_implementation' is missing, for example \"cpython@3.12.9\"");
 	else
-		layer->python_implementation = lm_spec_text(r, &pair->value, lm_arena_format(&r->spec->arena, "'%s'", pair->key.ptr));
+		layer->python_implementation =
+			lm_spec_text(r, &pair->value, lm_arena_format(&r->spec->arena, "'%s'", pair->key.ptr));
 	if (layer->python_implementation != nullptr)
 		layer->py_version = (char *)lm_spec_implementation(
 			r, layer->python_implementation, pair->value.place, &layer->py_major, &layer->py_minor);

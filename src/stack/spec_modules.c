@@ -68,11 +68,12 @@ check_collisions(struct lm_spec_reader *r, struct placed_name *names, size_t cou
 		if (strcmp(first->folded, second->folded) != 0)
 			continue;
 		if (strcmp(first->name, second->name) == 0)
-			lm_spec_error(r, second->place, "'%s' and '%s' (line %u, column %u) have one %s: '%s'", second->path, first->path,
-				first->place.line, first->place.column, what, first->name);
+			lm_spec_error(r, second->place, "'%s' and '%s' (line %u, column %u) have one %s: '%s'", second->path,
+				first->path, first->place.line, first->place.column, what, first->name);
 		else
-			lm_spec_error(r, second->place, "'%s' and '%s' (line %u, column %u) differ only in the case of their %s",
-				second->path, first->path, first->place.line, first->place.column, what);
+			lm_spec_error(r, second->place,
+				"'%s' and '%s' (line %u, column %u) differ only in the case of their %s", second->path,
+				first->path, first->place.line, first->place.column, what);
 	}
 }
 
@@ -132,8 +133,8 @@ check_executable(struct lm_spec_reader *r, struct lm_placed_text *program, struc
 		return false;
 	}
 	// bin/python, python3, python3.12 and python.exe are the layer's own
-	if (lm_cstr_starts(folded, "python") && strspn(folded + 6, "0123456789.w") + (lm_cstr_ends(folded, ".exe") ? 3 : 0) ==
-			strlen(folded + 6)) {
+	if (lm_cstr_starts(folded, "python") &&
+		strspn(folded + 6, "0123456789.w") + (lm_cstr_ends(folded, ".exe") ? 3 : 0) == strlen(folded + 6)) {
 		lm_spec_error(r, program->place, "executable '%s' would take the place of the layer's Python", program->text);
 		return false;
 	}
@@ -163,5 +164,6 @@ lm_spec_read_modules(struct lm_spec_reader *r, size_t index)
 	const struct lm_toml *executables = lm_toml_get(table, "executables");
 	bool none = executables == nullptr || (executables->type == LM_TOML_ARRAY && executables->array.count == 0);
 	if (lm_toml_get(table, "launch_module") == nullptr && none)
-		lm_spec_error(r, layer->place, "'launch_module' is missing; only an application with 'executables' can do without");
+		lm_spec_error(
+			r, layer->place, "'launch_module' is missing; only an application with 'executables' can do without");
 }

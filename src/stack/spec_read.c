@@ -145,8 +145,8 @@ lm_spec_get_bool(struct lm_spec_reader *r, const struct lm_toml *table, const ch
 }
 
 size_t
-lm_spec_get_texts(struct lm_spec_reader *r, const struct lm_toml *table, const char *key, struct lm_placed_text **out,
-	bool *faulty)
+lm_spec_get_texts(
+	struct lm_spec_reader *r, const struct lm_toml *table, const char *key, struct lm_placed_text **out, bool *faulty)
 {
 	const struct lm_toml *value = lm_toml_get(table, key);
 	size_t kept = 0, errors = r->diags->errors;
@@ -179,8 +179,8 @@ lm_spec_get_strings(struct lm_spec_reader *r, const struct lm_toml *table, const
 }
 
 void
-lm_spec_check_keys(struct lm_spec_reader *r, const struct lm_toml *table, const char *where,
-	const char *const *candidates, size_t count)
+lm_spec_check_keys(
+	struct lm_spec_reader *r, const struct lm_toml *table, const char *where, const char *const *candidates, size_t count)
 {
 	for (size_t i = 0; i < table->table.count; i++) {
 		const struct lm_toml_pair *pair = &table->table.pairs[i];
@@ -194,8 +194,7 @@ lm_spec_check_keys(struct lm_spec_reader *r, const struct lm_toml *table, const 
 }
 
 const char *
-lm_spec_implementation(
-	struct lm_spec_reader *r, const char *text, struct lm_toml_place place, unsigned *major, unsigned *minor)
+lm_spec_implementation(struct lm_spec_reader *r, const char *text, struct lm_toml_place place, unsigned *major, unsigned *minor)
 {
 	struct lm_str version = lm_str_of(text), name = lm_str_cut(&version, '@');
 	struct lm_version parsed;
@@ -212,8 +211,8 @@ lm_spec_implementation(
 	if (lm_version_parse(version, &parsed))
 		lm_version_format(&parsed, &normal);
 	// also refuses "3.012.9" and " 3.12.9": the text becomes part of names
-	if (!lm_str_equal(lm_buf_view(&normal), version) || parsed.release_count != 3 || parsed.epoch != 0 ||
-		parsed.has_post || parsed.has_dev || parsed.local[0] != '\0') {
+	if (!lm_str_equal(lm_buf_view(&normal), version) || parsed.release_count != 3 || parsed.epoch != 0 || parsed.has_post ||
+		parsed.has_dev || parsed.local[0] != '\0') {
 		lm_spec_error(r, place, "'%s' must name a full version, such as 'cpython@3.12.9'", text);
 		return nullptr;
 	}

@@ -35,8 +35,7 @@ struct lm_spec_reader {
 void lm_spec_error(struct lm_spec_reader *r, struct lm_toml_place place, const char *format, ...) LM_PRINTF(3, 4);
 void lm_spec_warning(struct lm_spec_reader *r, struct lm_toml_place place, const char *format, ...) LM_PRINTF(3, 4);
 // "; did you mean 'x'?" or "". In the spec's arena.
-const char *lm_spec_did_you_mean(
-	struct lm_spec_reader *r, const char *word, const char *const *candidates, size_t count);
+const char *lm_spec_did_you_mean(struct lm_spec_reader *r, const char *word, const char *const *candidates, size_t count);
 
 // Typed values. A wrong type is reported ("'versioned' must be a boolean, got a string"), and false or null returned. A null
 // `pair` (the key is absent) is silent. Strings are copied into the spec's arena; control characters in them are refused.
@@ -47,13 +46,13 @@ char *lm_spec_get_text(struct lm_spec_reader *r, const struct lm_toml *table, co
 bool lm_spec_get_bool(struct lm_spec_reader *r, const struct lm_toml *table, const char *key, bool *out);
 // An array of strings, in the arena; elements of another type are reported and left out. *faulty (may be null) is set to
 // true when anything was reported. Returns the number kept.
-size_t lm_spec_get_texts(struct lm_spec_reader *r, const struct lm_toml *table, const char *key,
-	struct lm_placed_text **out, bool *faulty);
+size_t lm_spec_get_texts(
+	struct lm_spec_reader *r, const struct lm_toml *table, const char *key, struct lm_placed_text **out, bool *faulty);
 // The same as plain strings.
 size_t lm_spec_get_strings(struct lm_spec_reader *r, const struct lm_toml *table, const char *key, char ***out);
 // Report keys of `table` that are not among the candidates. where: "[tool.lamina]"
-void lm_spec_check_keys(struct lm_spec_reader *r, const struct lm_toml *table, const char *where,
-	const char *const *candidates, size_t count);
+void lm_spec_check_keys(
+	struct lm_spec_reader *r, const struct lm_toml *table, const char *where, const char *const *candidates, size_t count);
 
 // "cpython@3.11.11" into its version (in the arena); reported when it is not one. Null then.
 const char *lm_spec_implementation(

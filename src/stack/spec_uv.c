@@ -119,8 +119,8 @@ read_sources(struct lm_spec_reader *r, const struct lm_toml *sources)
 		const struct lm_toml_pair *pair = &sources->table.pairs[i];
 		const struct lm_toml *index = lm_toml_get(&pair->value, "index");
 		if (index == nullptr || pair->value.table.count != 1) {
-			lm_spec_error(r, pair->value.place, "the source of '%s' must be an index and nothing else: { index = \"name\" }",
-				pair->key.ptr);
+			lm_spec_error(r, pair->value.place,
+				"the source of '%s' must be an index and nothing else: { index = \"name\" }", pair->key.ptr);
 			continue;
 		}
 		pairs[count++] = (struct lm_toml_pair){ .key = pair->key, .place = pair->place, .value = *index };
@@ -200,8 +200,8 @@ read_exclude_newer(struct lm_spec_reader *r, const struct lm_toml *value, struct
 	if (len == 10 && date_valid(text, len)) { // uv would take it in the time zone of the machine
 		text = lm_arena_format(&spec->arena, "%sT00:00:00Z", text);
 	} else if (!time_valid(text, len)) {
-		lm_spec_error(r, value->place, "'exclude-newer' is '%s', which is no time such as '2026-06-01T00:00:00Z' (RFC 3339)",
-			text);
+		lm_spec_error(r, value->place,
+			"'exclude-newer' is '%s', which is no time such as '2026-06-01T00:00:00Z' (RFC 3339)", text);
 		return;
 	}
 	text[10] = 'T';
@@ -249,7 +249,8 @@ lm_spec_read_uv(struct lm_spec_reader *r, const struct lm_toml *uv)
 		for (size_t i = 0; i < LM_COUNT(owned); i++) {
 			const struct lm_toml_pair *pair = lm_toml_get_pair(uv, owned[i].key);
 			if (pair != nullptr)
-				lm_spec_error(r, pair->place, "'%s' cannot be set in [tool.uv]: %s", owned[i].key, owned[i].instead);
+				lm_spec_error(
+					r, pair->place, "'%s' cannot be set in [tool.uv]: %s", owned[i].key, owned[i].instead);
 		}
 		read_indexes(r, lm_toml_get(uv, "index"));
 		read_sources(r, lm_toml_get(uv, "sources"));

@@ -94,7 +94,8 @@ append_layer(const struct lm_spec *spec, const struct lm_layer_lock *locks, size
 	append_operations(operations, out);
 	lm_buf_byte(out, '\n');
 	for (size_t i = 0; i < layer->lower_count; i++) {
-		lm_buf_format(out, "%s%s%s", outer, last_layer ? "    " : "│   ", i + 1 == layer->lower_count ? "└── " : "├── ");
+		lm_buf_format(
+			out, "%s%s%s", outer, last_layer ? "    " : "│   ", i + 1 == layer->lower_count ? "└── " : "├── ");
 		append_label(spec, locks, layer->lower[i], out);
 		lm_buf_byte(out, '\n');
 	}
