@@ -56,7 +56,7 @@ def by_tap(item, code, output):
         elif test:
             counts.passed += 1
     missing = planned - counts.passed - counts.failed - counts.skipped
-    if code != 0 and (counts.failed == 0 or missing > 0):
+    if missing > 0 or (code != 0 and counts.failed == 0):
         counts.failed += max(1, missing)
         counts.notes.append(f"{item} {how_it_ended(code)}" + (f", {missing} of {planned} tests not run" if missing > 0 else ""))
     elif code == 0 and planned == 0:

@@ -11,20 +11,24 @@ import paths
 from run import run as run_program
 
 # Everything else a shell may have set (LAMINA_*, SOURCE_DATE_EPOCH, LC_*, PYTHON*, ...) is the tester's, not the test's.
-KEPT = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS",
-        "UV_CONFIG_FILE")
-FOLDERS = {"HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "home/.cache", "XDG_CONFIG_HOME": "home/.config",
-    "XDG_DATA_HOME": "home/.local/share", "XDG_STATE_HOME": "home/.local/state"}
+KEPT = (
+    "PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "GOMODCACHE", "GOPROXY", "GOSUMDB",
+    "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_CONFIG_FILE",
+)
+FOLDERS = {
+    "HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "home/.cache", "XDG_CONFIG_HOME": "home/.config",
+    "XDG_DATA_HOME": "home/.local/share", "XDG_STATE_HOME": "home/.local/state",
+}
+# Caches whose content is known by digest are shared: tests see each other's downloads, never each other's results.
+GO_MODULES = os.environ.get("GOMODCACHE") or os.path.join(
+    os.environ.get("GOPATH", os.path.expanduser("~/go")).split(":")[0], "pkg", "mod")
 
 
 @pytest.fixture(autouse=True)
 def private_environment(tmp_path_factory, monkeypatch):
-    """Own HOME, XDG and temporary folders, and no setting of the tester's. Returns the folder that holds them.
-
-    Two caches are shared because what they hold is known by digest: the resolver's, and pip's downloads."""
+    """Own HOME, XDG and temporary folders, and no setting of the tester's. Returns the folder that holds them."""
     folder = tmp_path_factory.mktemp("private")
     for name in list(os.environ):
         if name not in KEPT and not name.startswith("PYTEST_"):
@@ -36,6 +40,7 @@ def private_environment(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(paths.CACHE / "uv"))
+    monkeypatch.setenv("GOMODCACHE", GO_MODULES)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

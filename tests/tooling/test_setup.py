@@ -1,0 +1,71 @@
+"""misc/setup.py: what it says when it cannot install."""
+
+import os
+
+import pytest
+
+import setup
+
+
+@pytest.fixture
+def bare(monkeypatch, tmp_path):
+    """A machine where only zlib's package is missing, and the given programs exist."""
+    monkeypatch.setattr(setup, "is_missing", lambda kind, name: name == "zlib")
+    monkeypatch.setattr(setup, "LOG", tmp_path)
+
+    def programs(*names):
+        monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}" if name in names else None)
+
+    return programs
+
+
+def failure():
+    with pytest.raises(setup.Failure) as caught:
+        setup.install_packages("demo")
+    return str(caught.value)
+
+
+def test_no_apt(bare):
+    bare()
+    assert failure() == "install what these packages of Debian have, with your system's package manager: zlib1g-dev"
+
+
+def test_no_sudo(bare, monkeypatch):
+    bare("apt-get")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert failure() == "these packages are missing and this user cannot install them; as root: apt-get install zlib1g-dev"
+
+
+def test_nothing_missing_runs_nothing(bare, monkeypatch):
+    bare()
+    monkeypatch.setattr(setup, "is_missing", lambda kind, name: False)
+    setup.install_packages("check")
+
+
+def test_failing_program_names_the_log_and_the_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(setup, "LOG", tmp_path)
+    with pytest.raises(setup.Failure) as caught:
+        setup.run_logged("x", ["sh", "-c", "echo first; echo 'E: no such package'; echo last; exit 3"], "cannot install")
+    assert str(caught.value) == f"cannot install: E: no such package (the whole log: {tmp_path}/x.log)"
+    with pytest.raises(setup.Failure) as caught:
+        setup.run_logged("x", ["sh", "-c", "exit 3"], "cannot install")
+    assert str(caught.value) == f"cannot install: exit code 3 (the whole log: {tmp_path}/x.log)"
+
+
+def test_proxies_without_direct(tmp_path):
+    go = tmp_path / "go"
+    go.write_text("#!/bin/sh\necho 'https://a.example,https://b.example|direct'\n", encoding="utf-8")
+    go.chmod(0o755)
+    path = os.environ["PATH"]
+    os.environ["PATH"] = f"{tmp_path}:{path}"
+    try:
+        assert setup.go_proxies(dict(os.environ)) == "https://a.example,https://b.example"
+    finally:
+        os.environ["PATH"] = path
+
+
+def test_pinned_tools_have_digests(root):
+    lines = (root / "misc" / "tools-requirements.txt").read_text(encoding="utf-8").replace("\\\n", "").splitlines()
+    for line in [line for line in lines if line and not line.startswith("#")]:
+        name, *digests = line.split()
+        assert "==" in name and digests and all(d.startswith("--hash=sha256:") and len(d) == 78 for d in digests), line
