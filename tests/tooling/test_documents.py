@@ -23,6 +23,11 @@ one
 ...
 ```
 
+<!-- tested: after Y=5 -->
+```sh
+test $Y = 5
+```
+
 <!-- tested: exit 3 -->
 ```sh
 test "$X" = 2
