@@ -64,6 +64,8 @@ lm_cpu_quota(const char *root, const char *groups)
 	struct lm_str group = group_path(groups);
 	unsigned least = 0;
 
+	if (group.len == 0)
+		return 0;
 	for (;;) { // "/a/b", "/a", "": inside a container the root group has a quota too
 		LM_AUTO(lm_free_ptr) char *folder = lm_format("%s%.*s", root, (int)group.len, group.len == 0 ? "" : group.ptr);
 		unsigned quota = folder_quota(folder);
