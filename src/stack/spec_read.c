@@ -16,10 +16,10 @@ tame(char *text)
 {
 	size_t len = strlen(text);
 	if (len > MAX_TEXT) {
-		len = MAX_TEXT;
+		len = MAX_TEXT - 3;
 		while (((unsigned char)text[len] & 0xC0) == 0x80)
 			len--;
-		memcpy(text + len - 3, "...", 4);
+		memcpy(text + len, "...", 4);
 	}
 	for (size_t i = 0; text[i] != '\0'; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
