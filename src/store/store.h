@@ -4,7 +4,9 @@
 //   <root>/index/<2 hex>/<62 hex>.<kind>    the entries of a source: text, format in docs/formats/store.md
 //   <root>/trees/<name>                     trees on disk made for running something (an interpreter for the resolver)
 //   <root>/tmp, <root>/locks, <root>/store.sqlite
-// Many processes may use it at once: files appear whole by rename, the same digest is fetched by one of them (lm_lock).
+// docs/formats/store.md has every file. Many processes may use it at once: files appear whole by rename, the same digest
+// is fetched by one of them (lm_lock); threads of one process may share a struct lm_store. A file's modification time is
+// when it was last used.
 #pragma once
 
 #include "archive/entry.h"
@@ -27,12 +29,14 @@ struct lm_wanted {
 	const char *url;      // where to get it when no folder has it; null: nowhere
 };
 
-// The path of a source that is here, or null. Yours to lm_free. Size is not looked at; bytes are checked where they are read.
+// The path of a source that is here, or null. Yours to lm_free. Size is not looked at; bytes are checked where they are
+// read. Counts as a use.
 char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 
 // Make sure that all are here: first those present, then folders (a file of that name whose digest matches is copied in;
-// one of that name with another digest is passed over with a warning), then their URLs, several at once. A source that
-// cannot be had: LM_E_NOT_FOUND listing every missing file.
+// one of that name with another digest is passed over with a warning), then their URLs, several at once. One that is here
+// with another size than expected is set aside and fetched again. A source that cannot be had: LM_E_NOT_FOUND listing every
+// missing file, before anything is downloaded. Else as lm_http_download.
 [[nodiscard]] int lm_store_fetch(struct lm_store *store, const struct lm_wanted *wanted, size_t count,
 	const char *const *folders, size_t folder_count, unsigned parallel, struct lm_err *err);
 
@@ -43,11 +47,17 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 [[nodiscard]] int lm_store_add_url(struct lm_store *store, const char *url, const char *name, uint64_t max_bytes,
 	struct lm_digest *digest, struct lm_err *err);
 
-// The entries of a wheel (paths as in the archive; checked against RECORD; see python/wheel.h for what is refused) or of
-// a runtime archive (its "python/" stripped), computed once and then read from the index. Contents point into the store.
+// The entries of a wheel (paths as in the archive) or of a runtime archive (its "python/" stripped; see archive/unpack.h for
+// what is refused), computed once and then read from the index; sorted by path. Contents point into the store.
 //   name  the wheel's file name, or a name for messages
-// A source whose bytes no longer match its digest is set aside (".bad") with a warning, and LM_E_INTEGRITY is
-// returned: the caller fetches it again and calls once more.
+// A wheel is refused (LM_E_SYNTAX, naming wheel and member) when archive/zip.h refuses it; unless exactly one folder at its
+// top ends in ".dist-info", is of the project and version of the file name and has METADATA, WHEEL (Wheel-Version 1.x) and
+// RECORD; when a path is unsafe (lm_path_check_inside) or one member is a file where another needs a folder; when a member is
+// not in RECORD (but for RECORD, RECORD.jws, RECORD.p7s), has no sha256 digest there or another size, when RECORD names what
+// is not there or says two things of one path. LM_E_INTEGRITY: a member has another digest than RECORD says.
+// A source whose bytes no longer match its own digest or size is set aside (".bad") with a warning, and LM_E_INTEGRITY is
+// returned: when lm_store_find has nothing then, fetch it again and call once more. LM_E_NOT_FOUND: it is not in the store.
+// An index that is damaged, of another format, or whose blob is gone is made anew. On failure `entries` is as before.
 [[nodiscard]] int lm_store_wheel_entries(struct lm_store *store, const struct lm_digest *wheel, const char *name,
 	struct lm_entries *entries, struct lm_err *err);
 [[nodiscard]] int lm_store_runtime_entries(struct lm_store *store, const struct lm_digest *archive, const char *name,
@@ -56,3 +66,33 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 // Small values remembered between runs (for example the size and time of a file that was hashed), in store.sqlite.
 [[nodiscard]] int lm_store_note_get(struct lm_store *store, const char *key, char **value, struct lm_err *err); // *value null when absent
 [[nodiscard]] int lm_store_note_set(struct lm_store *store, const char *key, const char *value, struct lm_err *err);
+
+// Look at the bytes of one source and of what was made of it; for a caller that met LM_E_INTEGRITY while it read contents.
+//   name        for messages
+//   *set_aside  something did not match and is out of the way (with a warning): fetch again, and ask for the entries again
+[[nodiscard]] int lm_store_recheck(struct lm_store *store, const struct lm_digest *digest, const char *name, bool *set_aside,
+	struct lm_err *err);
+
+struct lm_store_size {
+	struct {
+		uint64_t files, bytes; // as ls -l counts them
+	} sources, blobs, index, trees, other; // other: temporary files, locks, the database, what was set aside
+	uint64_t bytes; // of all
+};
+[[nodiscard]] int lm_store_size(struct lm_store *store, struct lm_store_size *out, struct lm_err *err);
+
+struct lm_store_verified {
+	uint64_t sources, blobs, bytes; // looked at
+	uint64_t bad;                   // set aside, each with a warning
+};
+// lm_store_recheck for all, on all processors.
+[[nodiscard]] int lm_store_verify(struct lm_store *store, struct lm_store_verified *out, struct lm_err *err);
+
+struct lm_store_gc {
+	uint64_t removed, removed_bytes; // sources (with their blob and index) and trees
+	uint64_t kept_bytes;
+	bool in_use; // other processes have the store open: only what was not used for a day could be removed
+};
+// Remove what was used longest ago until sources, blobs, indexes and trees together have at most `max_bytes`; and, always,
+// what was set aside, the leftovers of killed processes, and, unless in_use, temporary and lock files.
+[[nodiscard]] int lm_store_gc(struct lm_store *store, uint64_t max_bytes, struct lm_store_gc *out, struct lm_err *err);
