@@ -70,6 +70,17 @@ lm_err_wrap(struct lm_err *err, const char *format, ...)
 }
 
 void
+lm_err_append(struct lm_err *err, const char *format, ...)
+{
+	size_t len = strlen(err->text);
+	va_list args;
+	va_start(args, format);
+	if (vsnprintf(err->text + len, sizeof err->text - len, format, args) >= (int)(sizeof err->text - len))
+		mark_cut(err->text);
+	va_end(args);
+}
+
+void
 lm_err_clear(struct lm_err *err)
 {
 	err->code = LM_OK;

@@ -38,4 +38,6 @@ int lm_err_set(struct lm_err *err, enum lm_code code, const char *format, ...) L
 int lm_err_sys(struct lm_err *err, int sys, const char *format, ...) LM_PRINTF(3, 4);
 // Put "<formatted>: " in front of the text there is; code and sys stay.
 int lm_err_wrap(struct lm_err *err, const char *format, ...) LM_PRINTF(2, 3);
+// Put text behind what there is.
+void lm_err_append(struct lm_err *err, const char *format, ...) LM_PRINTF(2, 3);
 void lm_err_clear(struct lm_err *err);

@@ -18,9 +18,10 @@ struct lm_settings {
 	const char *runtime_mirror; // folder or URL, or null
 	const char *const *local_wheels; // folders, already absolute
 	size_t local_wheel_count;
+	const char *const *find_links;   // folders that only builds look in (PIP_FIND_LINKS), absolute
+	size_t find_link_count;
 	const char *const *child_env;    // "NAME=VALUE"... for child processes, null-terminated; null: ours
 	bool no_index;
-	bool offline;
 	unsigned jobs;              // 0: lm_cpu_count()
 	bool has_source_date;
 	int64_t source_date_s;      // SOURCE_DATE_EPOCH
@@ -53,6 +54,9 @@ void lm_project_release(struct lm_project *project);
 [[nodiscard]] int lm_project_store(struct lm_project *project, struct lm_store **store, struct lm_err *err);
 // Judge all locks again from the files (after locking).
 [[nodiscard]] int lm_project_reload_locks(struct lm_project *project, struct lm_err *err);
+// The bytes of a layer's lock and meta file; null where there is no such file. Yours to lm_free.
+[[nodiscard]] int lm_project_read_lock_files(
+	const struct lm_project *project, size_t layer, char **pylock_text, char **meta_text, struct lm_err *err);
 // "requirements/<build name>/<file>": yours to lm_free. kind: "pylock", "meta", "packages", "requirements"
 [[nodiscard]] char *lm_project_lock_path(const struct lm_project *project, size_t layer, const char *kind);
 

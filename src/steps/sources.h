@@ -9,9 +9,8 @@ struct lm_layer_sources {
 	const struct lm_lock_package **packages; // that apply and are not inherited, sorted by name
 	const struct lm_lock_wheel **wheels;     // same length: the best wheel of each
 	size_t count;
-	bool has_runtime; // the runtime archive the layer needs (its own; Windows layers: their runtime's)
-	struct lm_digest runtime;
-	char *runtime_name;
+	bool needs_runtime;  // the bytes of the runtime archive take part (runtime layers; Windows layers copy from it)
+	struct lm_runtime_source runtime;
 };
 
 // From the locks alone. LM_E_NOT_FOUND when a package has no wheel for the platform.
@@ -23,10 +22,23 @@ struct lm_layer_sources {
 	struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err);
 void lm_sources_release(struct lm_layer_sources *sources);
 
-// The runtime archive of runtime layer `layer` for a platform: from [[tool.lamina.runtime_archives]], the lock, or the mirror;
-// in the store afterwards. LM_E_NOT_FOUND with what to do when none is known. Used by lock (to record digests, and for the
-// resolver's interpreter) and by sources.
-[[nodiscard]] int lm_runtime_archive(struct lm_project *project, size_t layer, enum lm_platform platform,
-	struct lm_digest *digest, char **name, struct lm_err *err);
-// An interpreter of the runtime layer that runs on this host, unpacked in the store. Yours to lm_free.
+// A runtime archive that is known: its digest, and where its bytes can be had.
+struct lm_runtime_source {
+	struct lm_digest digest;
+	char *name; // file name
+	char *path; // of a local file (a spec's path, a mirror folder), or null
+	char *url;  // or null
+};
+
+// The runtime archive of runtime layer `layer` for a platform: from [[tool.lamina.runtime_archives]], the lock, the mirror, or
+// the URL the resolver reports. When nobody recorded its digest yet, it is fetched to learn it.
+// LM_E_NOT_FOUND with what to do when none is known.
+[[nodiscard]] int lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform,
+	struct lm_runtime_source *out, struct lm_err *err);
+void lm_runtime_source_release(struct lm_runtime_source *source);
+// The same, and its bytes in the store afterwards.
+[[nodiscard]] int lm_runtime_fetch(struct lm_project *project, size_t layer, enum lm_platform platform,
+	struct lm_runtime_source *out, struct lm_err *err);
+// An interpreter of the runtime layer that runs on this host, unpacked in the store; null when no archive for this host is
+// known. Yours to lm_free.
 [[nodiscard]] int lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, struct lm_err *err);

@@ -1,0 +1,246 @@
+#include "steps/uv.h"
+
+#include "os/dir.h"
+#include "os/file.h"
+#include "os/path.h"
+#include "os/process.h"
+#include "steps/sources.h"
+
+#include <string.h>
+
+enum { UV_OUTPUT_MAX = 64 * 1024 * 1024, UV_TIMEOUT_MS = 30 * 60 * 1000 };
+
+static const char *
+uv_program(const struct lm_project *project)
+{
+	return project->settings.uv == nullptr ? "uv" : project->settings.uv;
+}
+
+// The child's environment: ours without what overrides names, then the overrides. The array is the caller's, the
+// strings are borrowed.
+static const char **
+child_env(const char *const *base, const char *const *overrides, size_t override_count)
+{
+	size_t count = 0;
+	while (base != nullptr && base[count] != nullptr)
+		count++;
+	const char **env = lm_alloc_array(count + override_count + 1, sizeof *env);
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++) {
+		bool replaced = false;
+		for (size_t j = 0; j < override_count && !replaced; j++)
+			replaced = strncmp(base[i], overrides[j], strcspn(overrides[j], "=") + 1) == 0;
+		if (!replaced)
+			env[used++] = base[i];
+	}
+	for (size_t j = 0; j < override_count; j++)
+		env[used++] = overrides[j];
+	return env;
+}
+
+static void
+write_list(struct lm_buf *out, const char *key, const struct lm_strings *lines)
+{
+	lm_buf_format(out, "%s = [\n", key);
+	for (size_t i = 0; lines != nullptr && i < lines->count; i++) {
+		lm_buf_text(out, "    ");
+		lm_toml_write_string(out, lm_str_of(lines->items[i]));
+		lm_buf_text(out, ",\n");
+	}
+	lm_buf_text(out, "]\n");
+}
+
+// The generated pyproject.toml.
+static void
+write_project(const struct lm_project *project, const struct lm_resolve *resolve, struct lm_buf *out)
+{
+	const struct lm_layer_spec *layer = &project->spec.layers[resolve->layer];
+	lm_buf_format(out, "[project]\nname = \"lamina-layer\"\nversion = \"0\"\nrequires-python = \"==%u.%u.*\"\n",
+		layer->py_major, layer->py_minor);
+	write_list(out, "dependencies", resolve->requirements);
+	lm_buf_text(out, "\n[tool.uv]\npackage = false\nno-build = true\n");
+	write_list(out, "constraint-dependencies", resolve->constraints);
+	struct lm_strings markers = {};
+	for (int p = 0; p < LM_PLATFORM_COUNT; p++)
+		if ((resolve->platforms & (1u << p)) != 0)
+			lm_strings_add(&markers, lm_platform_marker((enum lm_platform)p));
+	write_list(out, "environments", &markers);
+	lm_strings_release(&markers);
+	lm_spec_uv_config(&project->spec, resolve->layer, out);
+}
+
+// Earlier versions, in the form that the resolver takes as preferences: a lock without files.
+static void
+write_preferences(const struct lm_pylock *preferences, struct lm_buf *out)
+{
+	lm_buf_text(out, "lock-version = \"1.0\"\ncreated-by = \"lamina\"\n");
+	for (size_t i = 0; preferences != nullptr && i < preferences->package_count; i++) {
+		const struct lm_lock_package *package = &preferences->packages[i];
+		if (package->inherited)
+			continue;
+		lm_buf_text(out, "\n[[packages]]\nname = ");
+		lm_toml_write_string(out, lm_str_of(package->name));
+		lm_buf_text(out, "\nversion = ");
+		lm_toml_write_string(out, lm_str_of(package->version));
+		lm_buf_text(out, "\n");
+	}
+}
+
+static int
+write_inputs(const struct lm_project *project, const struct lm_resolve *resolve, const char *folder, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *project_path = lm_path_join(folder, "pyproject.toml");
+	LM_AUTO(lm_free_ptr) char *lock_path = lm_path_join(folder, "pylock.toml");
+	LM_AUTO(lm_buf_release) struct lm_buf text = {}, locked = {};
+	write_project(project, resolve, &text);
+	write_preferences(resolve->preferences, &locked);
+	if (lm_file_replace(project_path, text.ptr, text.len, 0644, err) < 0)
+		return -1;
+	return lm_file_replace(lock_path, locked.ptr, locked.len, 0644, err);
+}
+
+// What the resolver said, without its "error: " and without the generated project's name.
+static void
+explain(const struct lm_buf *said, struct lm_buf *out)
+{
+	struct lm_str rest = lm_str_trim(lm_buf_view(said));
+	if (lm_str_starts(rest, LM_STR("error: ")))
+		rest = (struct lm_str){ rest.ptr + 7, rest.len - 7 };
+	while (rest.len > 0) {
+		struct lm_str line = lm_str_cut(&rest, '\n');
+		static const char generated[] = "lamina-layer depends on ";
+		const char *at = memmem(line.ptr, line.len, generated, sizeof generated - 1);
+		if (at != nullptr) {
+			lm_buf_append(out, line.ptr, (size_t)(at - line.ptr));
+			lm_buf_text(out, "this layer needs ");
+			at += sizeof generated - 1;
+			line = (struct lm_str){ at, line.len - (size_t)(at - line.ptr) };
+		}
+		lm_buf_str(out, line);
+		if (rest.len > 0)
+			lm_buf_byte(out, '\n');
+	}
+}
+
+// Run uv in `folder`; its standard output is yours.
+static int
+run_uv(struct lm_project *project, const char *const *argv, const char *folder, struct lm_buf *output, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *config_home = lm_format("XDG_CONFIG_HOME=%s", folder);
+	LM_AUTO(lm_free_ptr) char *config_dirs = lm_format("XDG_CONFIG_DIRS=%s", folder);
+	const char *overrides[] = { config_home, config_dirs, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1",
+		"NO_COLOR=1" };
+	LM_AUTO(lm_free_ptr) const char **env =
+		child_env(project->settings.child_env, overrides, LM_COUNT(overrides));
+	struct lm_process process = { .argv = argv,
+		.env = env,
+		.cwd = folder,
+		.timeout_ms = UV_TIMEOUT_MS,
+		.output_max = UV_OUTPUT_MAX };
+	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
+	if (lm_process_run(&process, &result, err) < 0) {
+		if (err->code == LM_E_NOT_FOUND)
+			return lm_err_set(err, LM_E_NOT_FOUND,
+				"cannot find the resolver '%s': install uv, or give its path with --uv or LAMINA_UV", argv[0]);
+		return lm_err_wrap(err, "running '%s'", argv[0]);
+	}
+	if (result.exit_code != 0) {
+		LM_AUTO(lm_buf_release) struct lm_buf said = {};
+		explain(&result.err, &said);
+		return lm_err_set(err, LM_E_CHILD, "%s", said.len == 0 ? "the resolver failed without a word" : said.ptr);
+	}
+	*output = result.out;
+	result.out = (struct lm_buf){};
+	return 0;
+}
+
+// A working folder that is removed again whatever happens.
+static void
+remove_folder(char **folder)
+{
+	struct lm_err ignored = {};
+	if (*folder != nullptr && lm_dir_remove(*folder, &ignored) < 0)
+		return; // it is in the store's tmp folder, which the next run clears
+}
+
+static int
+make_folder(struct lm_project *project, char **folder, struct lm_err *err)
+{
+	struct lm_store *store = nullptr;
+	if (lm_project_store(project, &store, err) < 0)
+		return -1;
+	LM_AUTO(lm_free_ptr) char *parent = lm_path_join(lm_store_root(store), "tmp");
+	if (lm_dir_make(parent, err) < 0)
+		return -1;
+	return lm_dir_make_temp(parent, "resolve-", folder, err);
+}
+
+static int
+read_answer(const char *folder, struct lm_pylock *out, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, "pylock.toml");
+	LM_AUTO(lm_free_ptr) char *text = nullptr;
+	size_t len = 0;
+	struct lm_toml_place place = {};
+	if (lm_file_read(path, UV_OUTPUT_MAX, &text, &len, err) < 0)
+		return -1;
+	if (lm_pylock_parse((struct lm_str){ text, len }, out, &place, err) < 0)
+		return lm_err_wrap(err, "the resolver's answer, line %u, column %u", place.line, place.column);
+	return 0;
+}
+
+enum { UV_ARGS_MAX = 32 };
+
+int
+lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, struct lm_pylock *out, struct lm_err *err)
+{
+	const struct lm_settings *settings = &project->settings;
+	const struct lm_layer_spec *layer = &project->spec.layers[resolve->layer];
+	LM_AUTO(lm_free_ptr) char *folder = nullptr, *python = nullptr;
+	if (lm_runtime_interpreter(project, layer->runtime, &python, err) < 0)
+		return -1;
+	if (make_folder(project, &folder, err) < 0)
+		return -1;
+	LM_AUTO(remove_folder) char *cleanup = folder;
+	if (write_inputs(project, resolve, folder, err) < 0)
+		return -1;
+
+	LM_AUTO(lm_free_ptr) char *version = lm_format("%u.%u", layer->py_major, layer->py_minor);
+	LM_AUTO(lm_free_ptr) const char **argv = lm_alloc_array(UV_ARGS_MAX + 2 * settings->local_wheel_count, sizeof *argv);
+	size_t n = 0;
+	const char *fixed[] = { uv_program(project), "pip", "compile", "--quiet", "--universal", "--format", "pylock.toml",
+		"--no-header", "--no-annotate", "--python-version", version, "--output-file", "pylock.toml", "pyproject.toml" };
+	for (size_t i = 0; i < LM_COUNT(fixed); i++)
+		argv[n++] = fixed[i];
+	if (python != nullptr) {
+		argv[n++] = "--python";
+		argv[n++] = python;
+	}
+	if (resolve->no_deps)
+		argv[n++] = "--no-deps";
+	if (settings->no_index)
+		argv[n++] = "--no-index";
+	for (size_t i = 0; resolve->local_wheels && i < settings->local_wheel_count; i++) {
+		argv[n++] = "--find-links";
+		argv[n++] = settings->local_wheels[i];
+	}
+	LM_AUTO(lm_buf_release) struct lm_buf output = {};
+	if (run_uv(project, argv, folder, &output, err) < 0)
+		return -1;
+	return read_answer(folder, out, err);
+}
+
+int
+lm_uv_python_list(struct lm_project *project, const char *implementation, json_t **out, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *folder = nullptr;
+	if (make_folder(project, &folder, err) < 0)
+		return -1;
+	LM_AUTO(remove_folder) char *cleanup = folder;
+	const char *argv[] = { uv_program(project), "python", "list", "--only-downloads", "--all-platforms", "--all-arches",
+		"--output-format", "json", implementation, nullptr };
+	LM_AUTO(lm_buf_release) struct lm_buf output = {};
+	if (run_uv(project, argv, folder, &output, err) < 0)
+		return lm_err_wrap(err, "asking the resolver for '%s'", implementation);
+	return lm_json_parse(lm_buf_view(&output), out, err);
+}
