@@ -116,10 +116,6 @@ struct lm_spec {
 void lm_spec_parse(const char *path, struct lm_str text, struct lm_spec *out, struct lm_diags *diags);
 void lm_spec_release(struct lm_spec *spec);
 
-// The index settings of a layer, as lines that follow our own keys in the [tool.uv] table of a generated project: uv_config with
-// the layer's priority indexes first, then [tool.uv.sources] for its package_indexes.
-void lm_spec_uv_config(const struct lm_spec *spec, size_t layer, struct lm_buf *out);
-
 // SIZE_MAX when there is no such layer. build_name as in "framework-scipy".
 size_t lm_spec_find(const struct lm_spec *spec, const char *build_name);
 // Append what [tool.uv] of the layer's generated project holds, as TOML lines to put under that header: uv_config, then

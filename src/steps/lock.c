@@ -17,6 +17,8 @@ lower_constraints(const struct lm_project *project, size_t index, struct lm_stri
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	struct lm_strings seen = {}; // "name" pinned by a layer nearer to us
+	for (size_t i = 0; i < project->spec.constraint_count; i++)
+		lm_strings_add(constraints, project->spec.constraints[i]);
 	for (size_t i = 0; i < layer->lower_count; i++) {
 		const struct lm_pylock *lock = &project->locks[layer->lower[i]].pylock;
 		size_t known = seen.count;
@@ -149,28 +151,16 @@ replace_files(const struct lm_project *project, size_t index, const struct lock_
 
 // Version and time of the new lock: they change only when the lock does.
 static void
-fill_meta(const struct lm_project *project, size_t index, const struct lm_pylock *lock, const struct lm_buf *text,
-	struct lm_lock_meta *meta)
+fill_meta(const struct lm_project *project, size_t index, const struct lm_buf *text, struct lm_lock_meta *meta)
 {
-	(void)lock;
-	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	const struct lm_layer_lock *old = &project->locks[index];
-	*meta = (struct lm_lock_meta){ .lock_version = 1 };
-	lm_lock_file_hash(lm_buf_view(text), meta->requirements_hash);
-	memcpy(meta->lock_input_hash, old->inputs.lock_input_hash, sizeof meta->lock_input_hash);
-	memcpy(meta->other_inputs_hash, old->inputs.other_inputs_hash, sizeof meta->other_inputs_hash);
-	memcpy(meta->version_inputs_hash, old->inputs.version_inputs_hash, sizeof meta->version_inputs_hash);
-	bool same_lock = old->present && lm_cstr_equal(old->meta.requirements_hash, meta->requirements_hash);
-	bool same_version = same_lock && lm_cstr_equal(old->meta.version_inputs_hash, meta->version_inputs_hash);
-	if (layer->versioned && old->present)
-		meta->lock_version = same_version ? old->meta.lock_version : old->meta.lock_version + 1;
+	char now[LM_TIME_TEXT];
 	int64_t time_s = 0;
-	if (project->spec.exclude_newer != nullptr && lm_time_parse(project->spec.exclude_newer, &time_s))
-		lm_time_format(time_s, meta->locked_at);
-	else if (layer->versioned ? same_version : same_lock)
-		memcpy(meta->locked_at, old->meta.locked_at, sizeof meta->locked_at);
-	else
-		lm_time_format(lm_clock_now_s(), meta->locked_at);
+	if (project->spec.exclude_newer == nullptr || !lm_time_parse(project->spec.exclude_newer, &time_s))
+		time_s = lm_clock_now_s();
+	lm_time_format(time_s, now);
+	lm_lock_meta_next(&project->spec.layers[index], old->present ? &old->meta : nullptr, &old->inputs,
+		lm_buf_view(text), now, meta);
 }
 
 // Judge one layer's lock from its files as they are now.
@@ -189,29 +179,35 @@ judge(struct lm_project *project, size_t index, struct lm_err *err)
 }
 
 static int
-lock_layer(struct lm_project *project, size_t index, bool reset, struct lm_err *err)
+lock_layer(struct lm_project *project, size_t index, bool forced, bool reset, struct lm_err *err)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	LM_AUTO(lm_pylock_release) struct lm_pylock resolved = {}, lock = {};
 	LM_AUTO(release_files) struct lock_files files = {};
 	struct lm_lock_meta meta = {};
-	if (resolve_layer(project, index, reset, &resolved, err) < 0)
-		return -1;
-	if (lm_amend(project, index, &resolved, &lock, err) < 0)
-		return -1;
-	if (layer->kind == LM_RUNTIME && record_runtimes(project, index, &lock, err) < 0)
-		return -1;
-	lm_pylock_format(&lock, project->spec.lock_urls, &files.pylock);
-	fill_meta(project, index, &lock, &files.pylock, &meta);
+	const struct lm_pylock *current = &lock;
+	if (project->locks[index].present && !project->locks[index].valid && !project->locks[index].needs_resolve && !reset &&
+		!forced) {
+		current = &project->locks[index].pylock; // only the version goes on
+	} else {
+		if (resolve_layer(project, index, reset, &resolved, err) < 0 ||
+			lm_amend(project, index, &resolved, &lock, err) < 0)
+			return -1;
+		if (layer->kind == LM_RUNTIME && record_runtimes(project, index, &lock, err) < 0)
+			return -1;
+	}
+	lm_pylock_format(current, project->spec.lock_urls, &files.pylock);
+	fill_meta(project, index, &files.pylock, &meta);
 	lm_lock_meta_format(&meta, &files.meta);
-	write_summaries(layer, &lock, &files);
+	write_summaries(layer, current, &files);
+	size_t package_count = current->package_count;
 	bool changed = !project->locks[index].present ||
 		!lm_cstr_equal(project->locks[index].meta.requirements_hash, meta.requirements_hash);
 	if (replace_files(project, index, &files, err) < 0 || judge(project, index, err) < 0)
 		return -1;
 	if (!project->locks[index].valid)
 		return lm_err_set(err, LM_E_SPEC, "the lock just written is not valid: it %s", project->locks[index].reason);
-	lm_emit_end(&project->settings.sink, "lock", layer->build_name, "%zu packages%s", lock.package_count,
+	lm_emit_end(&project->settings.sink, "lock", layer->build_name, "%zu packages%s", package_count,
 		changed ? "" : ", unchanged");
 	return 0;
 }
@@ -244,7 +240,7 @@ lm_step_lock(struct lm_project *project, const struct lm_lock_options *options, 
 		if (project->locks[i].valid && (operations & LM_OP_LOCK) == 0 && !reset)
 			continue;
 		lm_emit_begin(&project->settings.sink, "lock", layer->build_name, 0);
-		if (check_lower(project, i, err) < 0 || lock_layer(project, i, reset, err) < 0)
+		if (check_lower(project, i, err) < 0 || lock_layer(project, i, (operations & LM_OP_LOCK) != 0, reset, err) < 0)
 			return lm_err_wrap(err, "layer '%s'", layer->name);
 	}
 	return 0;

@@ -3,6 +3,14 @@
 
 #include "steps/project.h"
 
+// A runtime archive that is known: its digest, and where its bytes can be had.
+struct lm_runtime_source {
+	struct lm_digest digest;
+	char *name; // file name
+	char *path; // of a local file (a spec's path, a mirror folder), or null
+	char *url;  // or null
+};
+
 struct lm_layer_sources {
 	size_t layer;
 	enum lm_platform platform;
@@ -22,21 +30,15 @@ struct lm_layer_sources {
 	struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err);
 void lm_sources_release(struct lm_layer_sources *sources);
 
-// A runtime archive that is known: its digest, and where its bytes can be had.
-struct lm_runtime_source {
-	struct lm_digest digest;
-	char *name; // file name
-	char *path; // of a local file (a spec's path, a mirror folder), or null
-	char *url;  // or null
-};
-
 // The runtime archive of runtime layer `layer` for a platform: from [[tool.lamina.runtime_archives]], the lock, the mirror, or
 // the URL the resolver reports. When nobody recorded its digest yet, it is fetched to learn it.
 // LM_E_NOT_FOUND with what to do when none is known.
 [[nodiscard]] int lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform,
 	struct lm_runtime_source *out, struct lm_err *err);
 void lm_runtime_source_release(struct lm_runtime_source *source);
-// The same, and its bytes in the store afterwards.
+// Is an archive known without asking anybody (spec or lock)?
+bool lm_runtime_known(const struct lm_project *project, size_t layer, enum lm_platform platform);
+// The same as lm_runtime_locate, and its bytes in the store afterwards.
 [[nodiscard]] int lm_runtime_fetch(struct lm_project *project, size_t layer, enum lm_platform platform,
 	struct lm_runtime_source *out, struct lm_err *err);
 // An interpreter of the runtime layer that runs on this host, unpacked in the store; null when no archive for this host is

@@ -51,8 +51,10 @@ write_list(struct lm_buf *out, const char *key, const struct lm_strings *lines)
 }
 
 // The generated pyproject.toml.
+//   folder  the spec's, absolute: relative index paths start there
 static void
-write_project(const struct lm_project *project, const struct lm_resolve *resolve, struct lm_buf *out)
+write_project(
+	const struct lm_project *project, const struct lm_resolve *resolve, const char *folder, struct lm_buf *out)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[resolve->layer];
 	lm_buf_format(out, "[project]\nname = \"lamina-layer\"\nversion = \"0\"\nrequires-python = \"==%u.%u.*\"\n",
@@ -66,7 +68,7 @@ write_project(const struct lm_project *project, const struct lm_resolve *resolve
 			lm_strings_add(&markers, lm_platform_marker((enum lm_platform)p));
 	write_list(out, "environments", &markers);
 	lm_strings_release(&markers);
-	lm_spec_uv_config(&project->spec, resolve->layer, out);
+	lm_spec_uv_config(&project->spec, resolve->layer, folder, out);
 }
 
 // Earlier versions, in the form that the resolver takes as preferences: a lock without files.
@@ -92,7 +94,8 @@ write_inputs(const struct lm_project *project, const struct lm_resolve *resolve,
 	LM_AUTO(lm_free_ptr) char *project_path = lm_path_join(folder, "pyproject.toml");
 	LM_AUTO(lm_free_ptr) char *lock_path = lm_path_join(folder, "pylock.toml");
 	LM_AUTO(lm_buf_release) struct lm_buf text = {}, locked = {};
-	write_project(project, resolve, &text);
+	LM_AUTO(lm_free_ptr) char *spec_folder = lm_path_absolute(project->spec.folder);
+	write_project(project, resolve, spec_folder, &text);
 	write_preferences(resolve->preferences, &locked);
 	if (lm_file_replace(project_path, text.ptr, text.len, 0644, err) < 0)
 		return -1;
@@ -189,6 +192,17 @@ read_answer(const char *folder, struct lm_pylock *out, struct lm_err *err)
 	return 0;
 }
 
+// A find-links entry of the spec: a URL as it is, a folder from the spec's.
+static const char *
+find_link(const struct lm_project *project, const char *link, struct lm_arena *arena)
+{
+	if (strstr(link, "://") != nullptr)
+		return link;
+	LM_AUTO(lm_free_ptr) char *joined = lm_path_join(project->spec.folder, link);
+	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(joined);
+	return lm_arena_strdup(arena, absolute);
+}
+
 enum { UV_ARGS_MAX = 32 };
 
 int
@@ -206,7 +220,9 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 		return -1;
 
 	LM_AUTO(lm_free_ptr) char *version = lm_format("%u.%u", layer->py_major, layer->py_minor);
-	LM_AUTO(lm_free_ptr) const char **argv = lm_alloc_array(UV_ARGS_MAX + 2 * settings->local_wheel_count, sizeof *argv);
+	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
+	LM_AUTO(lm_free_ptr) const char **argv = lm_alloc_array(
+		UV_ARGS_MAX + 2 * (settings->local_wheel_count + project->spec.find_link_count), sizeof *argv);
 	size_t n = 0;
 	const char *fixed[] = { uv_program(project), "pip", "compile", "--quiet", "--universal", "--format", "pylock.toml",
 		"--no-header", "--no-annotate", "--python-version", version, "--output-file", "pylock.toml", "pyproject.toml" };
@@ -218,11 +234,15 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 	}
 	if (resolve->no_deps)
 		argv[n++] = "--no-deps";
-	if (settings->no_index)
+	if (settings->no_index || project->spec.no_index)
 		argv[n++] = "--no-index";
 	for (size_t i = 0; resolve->local_wheels && i < settings->local_wheel_count; i++) {
 		argv[n++] = "--find-links";
 		argv[n++] = settings->local_wheels[i];
+	}
+	for (size_t i = 0; i < project->spec.find_link_count; i++) {
+		argv[n++] = "--find-links";
+		argv[n++] = find_link(project, project->spec.find_links[i], &arena);
 	}
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
 	if (run_uv(project, argv, folder, &output, err) < 0)

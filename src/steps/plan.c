@@ -1,0 +1,309 @@
+#include "steps/plan.h"
+
+#include "os/clock.h"
+#include "os/path.h"
+
+#include <string.h>
+
+enum { LAYER_LAYOUT = 1 }; // goes up when the same inputs give other entries: every layer is made again then
+
+char *
+lm_output_folder(const char *folder, lm_platform_set asked, enum lm_platform platform)
+{
+	if (__builtin_popcount(asked) == 1)
+		return lm_strdup(folder);
+	return lm_path_join(folder, lm_platform_name(platform));
+}
+
+static struct lm_work *
+find_work(const struct lm_plan *plan, size_t layer, enum lm_platform platform)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->works[i].layer == layer && plan->works[i].platform == platform)
+			return &plan->works[i];
+	return nullptr;
+}
+
+static void
+hash_text(struct lm_sha256 *hash, const char *text)
+{
+	lm_sha256_field(hash, text, strlen(text));
+}
+
+static void
+hash_digest(struct lm_sha256 *hash, const struct lm_digest *digest)
+{
+	lm_sha256_field(hash, digest->bytes, sizeof digest->bytes);
+}
+
+static void
+hash_modules(struct lm_sha256 *hash, const struct lm_layer_modules *modules)
+{
+	hash_text(hash, modules->has_launch ? "launch" : "no launch");
+	for (size_t i = 0; i < modules->count; i++) {
+		hash_text(hash, modules->modules[i].name);
+		hash_digest(hash, &modules->modules[i].hash);
+	}
+	for (size_t i = 0; i < modules->executable_count; i++) {
+		hash_text(hash, modules->executables[i].name);
+		hash_digest(hash, &modules->executables[i].hash);
+	}
+}
+
+// Everything that takes part in the layer's bytes. The layers below come with their own hash: whether they publish
+// libraries decides how ours starts Python.
+static void
+hash_inputs(const struct lm_plan *plan, struct lm_work *work)
+{
+	const struct lm_project *project = plan->project;
+	const struct lm_layer_spec *spec = &project->spec.layers[work->layer];
+	struct lm_sha256 hash;
+	struct lm_digest digest;
+	lm_sha256_init(&hash);
+	LM_AUTO(lm_free_ptr) char *label =
+		lm_format("lamina inputs %d %lld", LAYER_LAYOUT, (long long)work->mtime_s);
+	hash_text(&hash, label);
+	hash_text(&hash, project->locks[work->layer].install_target);
+	hash_text(&hash, lm_platform_name(work->platform));
+	hash_text(&hash, spec->python_implementation);
+	for (size_t i = 0; i < work->sources.count; i++) {
+		hash_text(&hash, work->sources.wheels[i]->file_name);
+		hash_digest(&hash, &work->sources.wheels[i]->digest);
+	}
+	if (work->sources.needs_runtime)
+		hash_digest(&hash, &work->sources.runtime.digest);
+	hash_modules(&hash, &project->modules[work->layer]);
+	for (size_t i = 0; i < spec->dynlib_exclude_count; i++)
+		hash_text(&hash, spec->dynlib_exclude[i]);
+	for (size_t i = 0; i < spec->lower_count; i++) {
+		const struct lm_work *lower = find_work(plan, spec->lower[i], work->platform);
+		hash_text(&hash, project->locks[spec->lower[i]].install_target);
+		hash_text(&hash, lower == nullptr ? "" : lower->inputs_hash);
+	}
+	lm_sha256_final(&hash, &digest);
+	char hex[LM_DIGEST_HEX];
+	lm_digest_hex(&digest, hex);
+	memcpy(work->inputs_hash, "sha256:", 7);
+	memcpy(work->inputs_hash + 7, hex, sizeof hex);
+}
+
+static int
+add_work(struct lm_plan *plan, size_t layer, enum lm_platform platform, bool selected, struct lm_err *err)
+{
+	struct lm_project *project = plan->project;
+	const struct lm_layer_lock *lock = &project->locks[layer];
+	const char *name = project->spec.layers[layer].name;
+	if (!lock->valid)
+		return lm_err_set(err, LM_E_CONFLICT, "layer '%s' cannot be used: %s (lock it, or use --lock-if-needed)", name,
+			lock->reason);
+	lm_grow(plan->works, plan->count, plan->cap);
+	struct lm_work *work = &plan->works[plan->count++];
+	*work = (struct lm_work){ .layer = layer, .platform = platform, .selected = selected, .libraries = -1 };
+	if (lm_sources_resolve(project, layer, platform, &work->sources, err) < 0)
+		return lm_err_wrap(err, "layer '%s'", name);
+	if (project->settings.has_source_date)
+		work->mtime_s = project->settings.source_date_s;
+	else if (!lm_time_parse(lock->meta.locked_at, &work->mtime_s))
+		return lm_err_set(err, LM_E_SPEC, "layer '%s': its lock has the time '%s', which is none", name,
+			lock->meta.locked_at);
+	hash_inputs(plan, work);
+	return 0;
+}
+
+// Which layers of one platform take part: the selected ones, and those below them.
+static void
+mark_layers(struct lm_plan *plan, const unsigned *operations, enum lm_operation operation, enum lm_platform platform,
+	bool only_known, bool *selected, bool *needed)
+{
+	const struct lm_spec *spec = &plan->project->spec;
+	for (size_t i = 0; i < spec->layer_count; i++) {
+		const struct lm_layer_spec *layer = &spec->layers[i];
+		bool known = !only_known || lm_runtime_known(plan->project, layer->runtime, platform);
+		selected[i] = (operations[i] & operation) != 0 && (layer->platforms & (1u << platform)) != 0 && known;
+		needed[i] = selected[i];
+		for (size_t j = 0; selected[i] && j < layer->lower_count; j++)
+			needed[layer->lower[j]] = true;
+	}
+}
+
+int
+lm_plan_make(struct lm_project *project, const unsigned *operations, enum lm_operation operation,
+	lm_platform_set platforms, bool only_known, struct lm_plan *out, struct lm_err *err)
+{
+	size_t layers = project->spec.layer_count;
+	*out = (struct lm_plan){ .project = project };
+	LM_AUTO(lm_free_ptr) bool *selected = lm_alloc_array(layers, sizeof *selected);
+	LM_AUTO(lm_free_ptr) bool *needed = lm_alloc_array(layers, sizeof *needed);
+	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
+		if ((platforms & (1u << p)) == 0)
+			continue;
+		memset(needed, 0, layers * sizeof *needed);
+		mark_layers(out, operations, operation, (enum lm_platform)p, only_known, selected, needed);
+		for (size_t i = 0; i < layers; i++)
+			if (needed[i] && add_work(out, i, (enum lm_platform)p, selected[i], err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+void
+lm_plan_release(struct lm_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		lm_sources_release(&plan->works[i].sources);
+	lm_free(plan->works);
+	*plan = (struct lm_plan){};
+}
+
+// Remembered between runs, so that a layer below need not be looked at again: a value of its inputs.
+static int
+recall_libraries(struct lm_plan *plan, struct lm_work *work, struct lm_err *err)
+{
+	struct lm_store *store = nullptr;
+	LM_AUTO(lm_free_ptr) char *key = lm_format("libraries %s", work->inputs_hash);
+	LM_AUTO(lm_free_ptr) char *value = nullptr;
+	if (lm_project_store(plan->project, &store, err) < 0 || lm_store_note_get(store, key, &value, err) < 0)
+		return -1;
+	if (value != nullptr)
+		work->libraries = lm_cstr_equal(value, "yes");
+	return 0;
+}
+
+static int
+remember_libraries(struct lm_plan *plan, const struct lm_work *work, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *key = lm_format("libraries %s", work->inputs_hash);
+	return lm_store_note_set(plan->project->store, key, work->libraries != 0 ? "yes" : "no", err);
+}
+
+int
+lm_plan_fetch(struct lm_plan *plan, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) bool *wanted = lm_alloc_array(plan->count, sizeof *wanted);
+	LM_AUTO(lm_free_ptr) struct lm_layer_sources *sources = lm_alloc_array(plan->count, sizeof *sources);
+	size_t count = 0;
+	for (size_t i = plan->count; i-- > 0;) {
+		struct lm_work *work = &plan->works[i];
+		const struct lm_layer_spec *spec = &plan->project->spec.layers[work->layer];
+		wanted[i] = wanted[i] || work->dirty;
+		for (size_t j = 0; wanted[i] && !lm_platform_is_windows(work->platform) && j < spec->lower_count; j++) {
+			struct lm_work *lower = find_work(plan, spec->lower[j], work->platform);
+			if (lower->libraries < 0 && recall_libraries(plan, lower, err) < 0)
+				return -1;
+			if (lower->libraries < 0)
+				wanted[lower - plan->works] = true;
+		}
+	}
+	for (size_t i = 0; i < plan->count; i++)
+		if (wanted[i])
+			sources[count++] = plan->works[i].sources;
+	return count == 0 ? 0 : lm_sources_fetch(plan->project, sources, count, err);
+}
+
+void
+lm_assembled_release(struct lm_assembled *assembled)
+{
+	lm_entries_release(&assembled->entries);
+	for (size_t i = 0; i < assembled->wheel_count; i++)
+		lm_entries_release(&assembled->wheels[i]);
+	lm_free(assembled->wheels);
+	lm_entries_release(&assembled->runtime);
+	*assembled = (struct lm_assembled){};
+}
+
+// Whether the layers below publish libraries: remembered, or found by assembling them.
+static int
+lower_layers(struct lm_plan *plan, const struct lm_work *work, struct lm_lower_layer *lower, struct lm_err *err)
+{
+	const struct lm_layer_spec *spec = &plan->project->spec.layers[work->layer];
+	for (size_t i = 0; i < spec->lower_count; i++) {
+		struct lm_work *below = find_work(plan, spec->lower[i], work->platform);
+		lower[i].install_target = plan->project->locks[spec->lower[i]].install_target;
+		if (lm_platform_is_windows(work->platform))
+			continue;
+		if (below->libraries < 0 && recall_libraries(plan, below, err) < 0)
+			return -1;
+		if (below->libraries < 0) {
+			LM_AUTO(lm_assembled_release) struct lm_assembled looked_at = {};
+			if (lm_work_assemble(plan, below, &looked_at, err) < 0)
+				return -1;
+		}
+		lower[i].publishes_libraries = below->libraries == 1;
+	}
+	return 0;
+}
+
+// A damaged source is set aside by the store and fetched once more.
+static int
+wheel_entries(struct lm_plan *plan, const struct lm_work *work, size_t index, struct lm_entries *out, struct lm_err *err)
+{
+	const struct lm_lock_wheel *wheel = work->sources.wheels[index];
+	struct lm_store *store = plan->project->store;
+	if (lm_store_wheel_entries(store, &wheel->digest, wheel->file_name, out, err) == 0)
+		return 0;
+	if (err->code != LM_E_INTEGRITY)
+		return -1;
+	LM_AUTO(lm_free_ptr) char *still_here = lm_store_find(store, &wheel->digest);
+	if (still_here != nullptr)
+		return -1; // its own contents disagree with its RECORD: fetching it again changes nothing
+	lm_err_clear(err);
+	lm_entries_release(out);
+	if (lm_sources_fetch(plan->project, &work->sources, 1, err) < 0)
+		return -1;
+	return lm_store_wheel_entries(store, &wheel->digest, wheel->file_name, out, err);
+}
+
+static int
+gather(struct lm_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_layer_wheel *wheels,
+	struct lm_arena *arena, struct lm_err *err)
+{
+	out->wheels = lm_alloc_array(work->sources.count, sizeof *out->wheels);
+	for (size_t i = 0; i < work->sources.count; i++) {
+		const struct lm_lock_package *package = work->sources.packages[i];
+		out->wheel_count = i + 1;
+		if (wheel_entries(plan, work, i, &out->wheels[i], err) < 0)
+			return -1;
+		wheels[i] = (struct lm_layer_wheel){ .file_name = work->sources.wheels[i]->file_name,
+			.origin = lm_arena_format(arena, "%s %s", package->name, package->version),
+			.entries = &out->wheels[i] };
+	}
+	if (work->sources.needs_runtime)
+		return lm_store_runtime_entries(plan->project->store, &work->sources.runtime.digest,
+			work->sources.runtime.name, &out->runtime, err);
+	return 0;
+}
+
+int
+lm_work_assemble(struct lm_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err)
+{
+	struct lm_project *project = plan->project;
+	const struct lm_layer_spec *spec = &project->spec.layers[work->layer];
+	const struct lm_layer_modules *modules = &project->modules[work->layer];
+	struct lm_store *store = nullptr;
+	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
+	LM_AUTO(lm_free_ptr) struct lm_layer_wheel *wheels = lm_alloc_array(work->sources.count, sizeof *wheels);
+	LM_AUTO(lm_free_ptr) struct lm_lower_layer *lower = lm_alloc_array(spec->lower_count, sizeof *lower);
+	if (lm_project_store(project, &store, err) < 0 || lower_layers(plan, work, lower, err) < 0)
+		return -1;
+	if (gather(plan, work, out, wheels, &arena, err) < 0)
+		return lm_err_wrap(err, "layer '%s'", spec->name);
+	struct lm_layer_plan layer = { .spec = &project->spec,
+		.layer = work->layer,
+		.platform = work->platform,
+		.install_target = project->locks[work->layer].install_target,
+		.runtime = work->sources.needs_runtime ? &out->runtime : nullptr,
+		.wheels = wheels,
+		.wheel_count = work->sources.count,
+		.lower = lower,
+		.lower_count = spec->lower_count,
+		.modules = modules->modules,
+		.module_count = modules->count,
+		.executables = modules->executables,
+		.executable_count = modules->executable_count,
+		.launch_module = modules->has_launch ? modules->modules[0].name : nullptr };
+	bool libraries = false;
+	if (lm_layer_assemble(&layer, &out->entries, &libraries, err) < 0)
+		return lm_err_wrap(err, "layer '%s' on %s", spec->name, lm_platform_name(work->platform));
+	work->libraries = libraries;
+	return remember_libraries(plan, work, err);
+}

@@ -1,0 +1,48 @@
+// A plan: what a build or publish works on, one item per selected layer and platform, in order of layers. Items are compared
+// by the hash of all their inputs with what was made before; only what differs is fetched and assembled.
+#pragma once
+
+#include "layer/assemble.h"
+#include "steps/project.h"
+#include "steps/sources.h"
+
+struct lm_work {
+	size_t layer;
+	enum lm_platform platform;
+	bool selected;        // asked for; else it is here because a selected one stands on it
+	bool dirty;           // set by the projection: has to be made
+	struct lm_layer_sources sources;
+	char inputs_hash[80]; // "sha256:..." of everything the layer's entries, times and names come from
+	int libraries;        // 1: publishes shared libraries, 0: does not, -1: not known yet
+	int64_t mtime_s;      // of all entries
+};
+
+struct lm_plan {
+	struct lm_project *project;
+	struct lm_work *works;
+	size_t count, cap;
+};
+
+// operation: which bit of operations[] selects. platforms: a set; narrowed for each layer to what it declares.
+//   only_known  leave out what has no known runtime archive (--platform all) instead of failing
+// LM_E_CONFLICT when a lock that is needed is not valid.
+[[nodiscard]] int lm_plan_make(struct lm_project *project, const unsigned *operations, enum lm_operation operation,
+	lm_platform_set platforms, bool only_known, struct lm_plan *out, struct lm_err *err);
+// Have the sources of all dirty items (and of those below them that must be looked at) in the store.
+[[nodiscard]] int lm_plan_fetch(struct lm_plan *plan, struct lm_err *err);
+void lm_plan_release(struct lm_plan *plan);
+
+// The entries of one layer, with everything they point into.
+struct lm_assembled {
+	struct lm_entries entries;
+	struct lm_entries *wheels;
+	size_t wheel_count;
+	struct lm_entries runtime;
+};
+
+[[nodiscard]] int lm_work_assemble(
+	struct lm_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err);
+void lm_assembled_release(struct lm_assembled *assembled);
+
+// Where the outputs of one platform go: `folder` itself when the plan was asked for one platform, else "<folder>/<platform>".
+[[nodiscard]] char *lm_output_folder(const char *folder, lm_platform_set asked, enum lm_platform platform);

@@ -1,0 +1,208 @@
+#include "steps/sources.h"
+
+#include "os/path.h"
+#include "steps/uv.h"
+
+#include <string.h>
+
+enum { PARALLEL_DOWNLOADS = 8 };
+
+void
+lm_sources_release(struct lm_layer_sources *sources)
+{
+	lm_free(sources->packages);
+	lm_free(sources->wheels);
+	lm_runtime_source_release(&sources->runtime);
+	*sources = (struct lm_layer_sources){};
+}
+
+int
+lm_sources_resolve(struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_layer_sources *out,
+	struct lm_err *err)
+{
+	const struct lm_layer_spec *spec = &project->spec.layers[layer];
+	const struct lm_pylock *lock = &project->locks[layer].pylock;
+	struct lm_target target = lm_layer_target(spec, platform);
+	*out = (struct lm_layer_sources){ .layer = layer, .platform = platform };
+	out->packages = lm_alloc_array(lock->package_count, sizeof(struct lm_lock_package *));
+	out->wheels = lm_alloc_array(lock->package_count, sizeof(struct lm_lock_wheel *));
+	for (size_t i = 0; i < lock->package_count; i++) {
+		const struct lm_lock_package *package = &lock->packages[i];
+		bool applies = false;
+		if (lm_lock_applies(package, &target, &applies, err) < 0)
+			return lm_err_wrap(err, "package '%s'", package->name);
+		if (!applies || package->inherited)
+			continue;
+		const struct lm_lock_wheel *wheel = lm_lock_best_wheel(package, &target);
+		if (wheel == nullptr)
+			return lm_err_set(err, LM_E_NOT_FOUND, "the lock has no wheel of '%s' %s for %s: lock the layer again",
+				package->name, package->version, lm_platform_name(platform));
+		out->packages[out->count] = package;
+		out->wheels[out->count++] = wheel;
+	}
+	out->needs_runtime = spec->kind == LM_RUNTIME || lm_platform_is_windows(platform);
+	if (out->needs_runtime)
+		return lm_runtime_locate(project, spec->runtime, platform, &out->runtime, err);
+	return 0;
+}
+
+// A wheel that is not in the store, and the layer that wants it.
+struct absent {
+	const struct lm_lock_package *package;
+	const struct lm_lock_wheel *wheel;
+	size_t layer;
+	char *url; // found out; owned
+};
+
+struct absents {
+	struct absent *items;
+	size_t count, cap;
+};
+
+static void
+release_absents(struct absents *absents)
+{
+	for (size_t i = 0; i < absents->count; i++)
+		lm_free(absents->items[i].url);
+	lm_free(absents->items);
+}
+
+static void
+collect_absent(struct lm_store *store, const struct lm_layer_sources *sources, struct absents *out)
+{
+	for (size_t i = 0; i < sources->count; i++) {
+		LM_AUTO(lm_free_ptr) char *here = lm_store_find(store, &sources->wheels[i]->digest);
+		bool listed = here != nullptr;
+		for (size_t j = 0; j < out->count && !listed; j++)
+			listed = lm_digest_equal(&out->items[j].wheel->digest, &sources->wheels[i]->digest);
+		if (listed)
+			continue;
+		lm_grow(out->items, out->count, out->cap);
+		out->items[out->count++] = (struct absent){ .package = sources->packages[i],
+			.wheel = sources->wheels[i],
+			.layer = sources->layer,
+			.url = sources->wheels[i]->url == nullptr ? nullptr : lm_strdup(sources->wheels[i]->url) };
+	}
+}
+
+static int
+fetch_wanted(struct lm_project *project, struct lm_store *store, const struct absents *absents, bool only_folders,
+	struct lm_err *err)
+{
+	const struct lm_settings *settings = &project->settings;
+	size_t folder_count = settings->local_wheel_count + settings->find_link_count;
+	LM_AUTO(lm_free_ptr) struct lm_wanted *wanted = lm_alloc_array(absents->count, sizeof *wanted);
+	LM_AUTO(lm_free_ptr) const char **folders = lm_alloc_array(folder_count, sizeof(char *));
+	for (size_t i = 0; i < folder_count; i++)
+		folders[i] = i < settings->local_wheel_count ? settings->local_wheels[i]
+							     : settings->find_links[i - settings->local_wheel_count];
+	for (size_t i = 0; i < absents->count; i++)
+		wanted[i] = (struct lm_wanted){ .name = absents->items[i].wheel->file_name,
+			.digest = absents->items[i].wheel->digest,
+			.size_bytes = absents->items[i].wheel->size_bytes,
+			.url = only_folders ? nullptr : absents->items[i].url };
+	return lm_store_fetch(store, wanted, absents->count, folders, folder_count, PARALLEL_DOWNLOADS, err);
+}
+
+// The URL of a file with this name and digest in the resolver's answer.
+static int
+match_url(const struct lm_pylock *answer, struct absent *absent, struct lm_err *err)
+{
+	for (size_t i = 0; i < answer->package_count; i++)
+		for (size_t j = 0; j < answer->packages[i].wheel_count; j++) {
+			const struct lm_lock_wheel *wheel = &answer->packages[i].wheels[j];
+			if (!lm_cstr_equal(wheel->file_name, absent->wheel->file_name) || wheel->url == nullptr)
+				continue;
+			if (!lm_digest_equal(&wheel->digest, &absent->wheel->digest))
+				return lm_err_set(err, LM_E_INTEGRITY,
+					"'%s' has another digest at the package index than in the lock: do not use it, or lock the "
+					"layer again if you know why",
+					wheel->file_name);
+			absent->url = lm_strdup(wheel->url);
+			return 0;
+		}
+	return 0;
+}
+
+// Locks without URLs: ask the resolver where the files of one layer are now.
+static int
+find_urls(struct lm_project *project, struct absents *absents, size_t layer, struct lm_err *err)
+{
+	struct lm_strings pins = {};
+	for (size_t i = 0; i < absents->count; i++) {
+		struct absent *absent = &absents->items[i];
+		if (absent->layer != layer || absent->url != nullptr)
+			continue;
+		LM_AUTO(lm_free_ptr) char *pin = lm_format("%s==%s", absent->package->name, absent->package->version);
+		if (!lm_strings_has(&pins, pin))
+			lm_strings_add(&pins, pin);
+	}
+	if (pins.count == 0)
+		return 0;
+	struct lm_resolve resolve = { .layer = layer,
+		.platforms = project->spec.layers[layer].platforms,
+		.requirements = &pins,
+		.no_deps = true };
+	LM_AUTO(lm_pylock_release) struct lm_pylock answer = {};
+	int rc = lm_uv_resolve(project, &resolve, &answer, err);
+	for (size_t i = 0; i < absents->count && rc == 0; i++)
+		if (absents->items[i].layer == layer && absents->items[i].url == nullptr)
+			rc = match_url(&answer, &absents->items[i], err);
+	lm_strings_release(&pins);
+	return rc < 0 ? lm_err_wrap(err, "finding the files of layer '%s'", project->spec.layers[layer].name) : 0;
+}
+
+// What folders have needs no question to an index.
+static void
+drop_found(struct lm_store *store, struct absents *absents)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < absents->count; i++) {
+		LM_AUTO(lm_free_ptr) char *here = lm_store_find(store, &absents->items[i].wheel->digest);
+		if (here == nullptr)
+			absents->items[kept++] = absents->items[i];
+		else
+			lm_free(absents->items[i].url);
+	}
+	absents->count = kept;
+}
+
+static int
+fetch_wheels(struct lm_project *project, struct lm_store *store, const struct lm_layer_sources *sources, size_t count,
+	struct lm_err *err)
+{
+	LM_AUTO(release_absents) struct absents absents = {};
+	for (size_t i = 0; i < count; i++)
+		collect_absent(store, &sources[i], &absents);
+	if (absents.count == 0)
+		return 0;
+	if (project->settings.local_wheel_count + project->settings.find_link_count > 0) {
+		if (fetch_wanted(project, store, &absents, true, err) == 0)
+			return 0;
+		if (err->code != LM_E_NOT_FOUND || project->settings.no_index)
+			return -1;
+		lm_err_clear(err);
+		drop_found(store, &absents);
+	}
+	for (size_t i = 0; i < project->spec.layer_count && !project->settings.no_index; i++)
+		if (find_urls(project, &absents, i, err) < 0)
+			return -1;
+	return fetch_wanted(project, store, &absents, project->settings.no_index, err);
+}
+
+int
+lm_sources_fetch(struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err)
+{
+	struct lm_store *store = nullptr;
+	if (lm_project_store(project, &store, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		if (!sources[i].needs_runtime)
+			continue;
+		const struct lm_layer_spec *spec = &project->spec.layers[sources[i].layer];
+		LM_AUTO(lm_runtime_source_release) struct lm_runtime_source source = {};
+		if (lm_runtime_fetch(project, spec->runtime, sources[i].platform, &source, err) < 0)
+			return lm_err_wrap(err, "layer '%s'", spec->name);
+	}
+	return fetch_wheels(project, store, sources, count, err);
+}
