@@ -344,33 +344,45 @@ append_quoted(struct lm_buf *line, const char *text)
 	}
 }
 
+static void
+append_line(const struct lm_entry *entry, struct lm_buf *out)
+{
+	char hex[LM_DIGEST_HEX];
+	switch (entry->type) {
+	case LM_ENTRY_FILE:
+		lm_digest_hex(&entry->digest, hex);
+		lm_buf_text(out, entry->executable ? "0755 " : "0644 ");
+		lm_buf_text(out, hex);
+		break;
+	case LM_ENTRY_LINK:
+		lm_buf_text(out, "link ");
+		append_quoted(out, entry->link);
+		break;
+	case LM_ENTRY_FOLDER:
+		lm_buf_text(out, "folder -");
+		break;
+	}
+	lm_buf_byte(out, ' ');
+	append_quoted(out, entry->path);
+	lm_buf_byte(out, '\n');
+}
+
+void
+lm_entries_listing(const struct lm_entries *entries, struct lm_buf *out)
+{
+	for (size_t i = 0; i < entries->count; i++)
+		append_line(&entries->items[i], out);
+}
+
 void
 lm_entries_content_hash(const struct lm_entries *entries, struct lm_digest *out)
 {
 	struct lm_sha256 hash = {};
-	lm_sha256_init(&hash);
 	LM_AUTO(lm_buf_release) struct lm_buf line = {};
+	lm_sha256_init(&hash);
 	for (size_t i = 0; i < entries->count; i++) {
-		const struct lm_entry *entry = &entries->items[i];
-		char hex[LM_DIGEST_HEX];
 		lm_buf_clear(&line);
-		switch (entry->type) {
-		case LM_ENTRY_FILE:
-			lm_digest_hex(&entry->digest, hex);
-			lm_buf_text(&line, entry->executable ? "0755 " : "0644 ");
-			lm_buf_text(&line, hex);
-			break;
-		case LM_ENTRY_LINK:
-			lm_buf_text(&line, "link ");
-			append_quoted(&line, entry->link);
-			break;
-		case LM_ENTRY_FOLDER:
-			lm_buf_text(&line, "folder -");
-			break;
-		}
-		lm_buf_byte(&line, ' ');
-		append_quoted(&line, entry->path);
-		lm_buf_byte(&line, '\n');
+		append_line(&entries->items[i], &line);
 		lm_sha256_update(&hash, line.ptr, line.len);
 	}
 	lm_sha256_final(&hash, out);

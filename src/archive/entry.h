@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "digest/sha256.h"
 
 enum lm_entry_type {
@@ -70,6 +71,8 @@ void lm_entries_release(struct lm_entries *entries); // empty again; fits LM_AUT
 //   link:   "link <target> <path>\n"
 //   folder: "folder - <path>\n"        (empty folders only)
 // where path and target have ' ' as %20 and '%' as %25 (control bytes are refused before).
+// The text that the content hash is the SHA-256 of, appended.
+void lm_entries_listing(const struct lm_entries *entries, struct lm_buf *out);
 void lm_entries_content_hash(const struct lm_entries *entries, struct lm_digest *out);
 
 // Read the bytes of one file entry, checked against its digest at the end (LM_E_INTEGRITY names entry and origin; also

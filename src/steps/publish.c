@@ -1,0 +1,377 @@
+#include "steps/publish.h"
+
+#include "os/clock.h"
+#include "os/dir.h"
+#include "os/file.h"
+#include "os/path.h"
+#include "steps/catalogue.h"
+#include "steps/output.h"
+
+#include <string.h>
+
+void
+lm_outputs_release(struct lm_outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		lm_free(outputs->items[i].path);
+	lm_free(outputs->items);
+	json_decref(outputs->manifests);
+	*outputs = (struct lm_outputs){};
+}
+
+// One layer on its way into an output folder.
+struct item {
+	struct lm_work *work;
+	char *folder;       // of its platform
+	struct lm_prior prior;
+	struct lm_archive_options archive;
+	char compressor[96];
+	char *name;         // of the archive
+	char *staged;       // where a new archive waits for the end of the run; null: the old one stays
+	json_t *metadata;   // new; null: the old one stays
+	json_t *segments;
+	struct lm_buf listing;
+	struct lm_output output;
+};
+
+struct run {
+	struct lm_project *project;
+	const struct lm_publish_options *options;
+	struct lm_plan plan;
+	struct item *items;
+	size_t count;
+};
+
+static void
+release_run(struct run *run)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		struct item *item = &run->items[i];
+		lm_free(item->folder);
+		lm_prior_release(&item->prior);
+		lm_free(item->name);
+		lm_free(item->staged);
+		json_decref(item->metadata);
+		json_decref(item->segments);
+		lm_buf_release(&item->listing);
+	}
+	lm_free(run->items);
+	lm_plan_release(&run->plan);
+}
+
+static enum lm_format
+choose_format(const struct run *run, enum lm_platform platform)
+{
+	if (run->options->has_format)
+		return run->options->format;
+	if (run->project->spec.has_archive_format)
+		return run->project->spec.archive_format;
+	return lm_platform_is_windows(platform) ? LM_FORMAT_ZIP : LM_FORMAT_TAR_ZST;
+}
+
+// Is the archive that the metadata speaks of there, under the name it would get now?
+static bool
+archive_in_place(const struct run *run, const struct item *item)
+{
+	const char *name = lm_json_string(item->prior.metadata, "archive_name");
+	uint64_t size = 0;
+	struct lm_file_info info = {};
+	struct lm_err ignored = {};
+	if (name == nullptr || !lm_json_u64(item->prior.metadata, "archive_size", &size))
+		return false;
+	LM_AUTO(lm_free_ptr) char *now = lm_manifest_archive_name(
+		run->project->locks[item->work->layer].install_target, item->work->platform, item->prior.archive_build,
+		run->options->tagged, item->archive.format);
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, name);
+	return lm_cstr_equal(name, now) && lm_file_info(path, &info, &ignored) == 0 && info.is_file &&
+		info.size_bytes == size;
+}
+
+static bool
+prior_says(const struct item *item, const char *key, const char *value)
+{
+	const char *prior = lm_json_string(item->prior.metadata, key);
+	return prior != nullptr && lm_cstr_equal(prior, value);
+}
+
+static int
+prepare_item(struct run *run, struct item *item, struct lm_err *err)
+{
+	struct lm_work *work = item->work;
+	const struct lm_project *project = run->project;
+	item->folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
+	if (lm_prior_load(project, item->folder, work, &item->prior, err) < 0)
+		return lm_err_wrap(err, "reading the metadata of layer '%s'", project->spec.layers[work->layer].name);
+	item->archive = (struct lm_archive_options){ .format = choose_format(run, work->platform),
+		.level = run->options->level,
+		.jobs = project->settings.jobs,
+		.mtime_s = work->mtime_s,
+		.prefix = project->locks[work->layer].install_target,
+		.sink = &project->settings.sink,
+		.subject = project->spec.layers[work->layer].build_name };
+	lm_archive_compressor(&item->archive, item->compressor);
+	work->dirty = run->options->force || item->prior.metadata == nullptr ||
+		!prior_says(item, "inputs_hash", work->inputs_hash) || !prior_says(item, "compressor", item->compressor) ||
+		!archive_in_place(run, item);
+	item->output = (struct lm_output){ .layer = work->layer,
+		.platform = work->platform,
+		.archive_build = item->prior.archive_build,
+		.state = work->dirty ? LM_OUTPUT_PENDING : LM_OUTPUT_UNCHANGED };
+	if (!work->dirty)
+		(void)lm_json_u64(item->prior.metadata, "archive_size", &item->output.size_bytes);
+	return 0;
+}
+
+static json_t *
+layer_metadata(const struct run *run, const struct item *item, const struct lm_archive_facts *facts)
+{
+	struct lm_layer_facts layer = {};
+	char time[LM_TIME_TEXT];
+	lm_layer_facts_fill(run->project, item->work, &layer);
+	json_t *metadata = lm_manifest_layer(&layer, facts);
+	lm_time_format(item->work->mtime_s, time);
+	(void)json_object_set_new(metadata, "inputs_hash", json_string(item->work->inputs_hash));
+	(void)json_object_set_new(metadata, "archive_time", json_string(time));
+	struct lm_module_info *support = nullptr;
+	memcpy(&support, &layer.support, sizeof support);
+	lm_free(support);
+	return metadata;
+}
+
+// The old archive has the same content, times and compression: it stays, and only what it was made from is noted anew.
+static bool
+keep_archive(struct run *run, struct item *item, const struct lm_digest *content)
+{
+	char hash[80], hex[LM_DIGEST_HEX], time[LM_TIME_TEXT];
+	uint64_t size = 0, content_size = 0, entries = 0;
+	struct lm_archive_facts facts = { .archive_build = item->prior.archive_build };
+	lm_digest_hex(content, hex);
+	memcpy(hash, "sha256:", 7);
+	memcpy(hash + 7, hex, sizeof hex);
+	lm_time_format(item->work->mtime_s, time);
+	const char *digest = lm_json_string(json_object_get(item->prior.metadata, "archive_hashes"), "sha256");
+	if (run->options->force || !prior_says(item, "content_hash", hash) || !prior_says(item, "archive_time", time) ||
+		!prior_says(item, "compressor", item->compressor) || !archive_in_place(run, item) || digest == nullptr ||
+		!lm_digest_parse(lm_str_of(digest), &facts.archive_digest) ||
+		!lm_json_u64(item->prior.metadata, "archive_size", &size) ||
+		!lm_json_u64(item->prior.metadata, "content_size", &content_size) ||
+		!lm_json_u64(item->prior.metadata, "entry_count", &entries))
+		return false;
+	facts.archive_name = lm_json_string(item->prior.metadata, "archive_name");
+	facts.archive_size = size;
+	facts.content_size = content_size;
+	facts.entry_count = entries;
+	facts.content_hash = *content;
+	facts.compressor = item->compressor;
+	item->metadata = layer_metadata(run, item, &facts);
+	item->output.state = LM_OUTPUT_UNCHANGED;
+	item->output.size_bytes = size;
+	return true;
+}
+
+static int
+write_archive(struct run *run, struct item *item, const struct lm_assembled *assembled, const struct lm_digest *content,
+	struct lm_err *err)
+{
+	struct lm_archive_result result = {};
+	uint64_t build = item->prior.archive_build + 1;
+	item->name = lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
+		build, run->options->tagged, item->archive.format);
+	item->staged = lm_format("%s/__venvstacks__/staging/%s", item->folder, item->name);
+	if (lm_archive_write(&assembled->entries, &item->archive, item->staged, &result, err) < 0)
+		return -1;
+	struct lm_archive_facts facts = { .archive_build = build,
+		.archive_name = item->name,
+		.archive_size = result.size,
+		.archive_digest = result.digest,
+		.content_hash = *content,
+		.content_size = result.content_size,
+		.entry_count = result.entry_count,
+		.compressor = result.compressor };
+	item->metadata = layer_metadata(run, item, &facts);
+	item->segments = lm_manifest_segments(&result);
+	lm_entries_listing(&assembled->entries, &item->listing);
+	item->output.state = LM_OUTPUT_WRITTEN;
+	item->output.archive_build = build;
+	item->output.size_bytes = result.size;
+	lm_archive_result_release(&result);
+	return 0;
+}
+
+static int
+make_item(struct run *run, struct item *item, struct lm_err *err)
+{
+	const char *layer = run->project->spec.layers[item->work->layer].build_name;
+	LM_AUTO(lm_assembled_release) struct lm_assembled assembled = {};
+	struct lm_digest content;
+	lm_emit_begin(&run->project->settings.sink, "publish", layer, 0);
+	if (lm_work_assemble(&run->plan, item->work, &assembled, err) < 0)
+		return -1;
+	lm_entries_content_hash(&assembled.entries, &content);
+	if (!keep_archive(run, item, &content) && write_archive(run, item, &assembled, &content, err) < 0)
+		return lm_err_wrap(err, "publishing layer '%s'", layer);
+	lm_emit_end(&run->project->settings.sink, "publish", layer, "%s for %s, build %llu",
+		item->output.state == LM_OUTPUT_WRITTEN ? "written" : "content unchanged",
+		lm_platform_name(item->work->platform), (unsigned long long)item->output.archive_build);
+	return 0;
+}
+
+static int
+make_folders(const char *folder, struct lm_err *err)
+{
+	static const char *const names[] = { "env_metadata", "segments", "entries", "staging" };
+	for (size_t i = 0; i < LM_COUNT(names); i++) {
+		LM_AUTO(lm_free_ptr) char *path = lm_format("%s/__venvstacks__/%s", folder, names[i]);
+		if (lm_dir_make(path, err) < 0)
+			return lm_err_wrap(err, "making the output folder");
+	}
+	return 0;
+}
+
+// Everything was made: put it where readers look. The metadata of an archive goes before the archive does and comes back after
+// it, so that at no instant an archive is described by the metadata of another.
+static int
+commit_item(struct run *run, struct item *item, struct lm_err *err)
+{
+	const char *name = run->project->spec.layers[item->work->layer].build_name;
+	LM_AUTO(lm_free_ptr) char *metadata = lm_metadata_path(run->project, item->folder, item->work->layer);
+	if (item->metadata == nullptr)
+		return 0;
+	if (item->staged != nullptr) {
+		LM_AUTO(lm_free_ptr) char *final = lm_path_join(item->folder, item->name);
+		LM_AUTO(lm_free_ptr) char *segments = lm_format("%s/__venvstacks__/segments/%s.json", item->folder, name);
+		LM_AUTO(lm_free_ptr) char *listing = lm_format("%s/__venvstacks__/entries/%s.txt", item->folder, name);
+		if (lm_file_remove(metadata, err) < 0 || lm_file_rename(item->staged, final, err) < 0 ||
+			lm_json_write(segments, item->segments, err) < 0 ||
+			lm_file_replace(listing, lm_buf_cstr(&item->listing), item->listing.len, 0644, err) < 0)
+			return lm_err_wrap(err, "publishing layer '%s'", name);
+	}
+	if (lm_json_write(metadata, item->metadata, err) < 0)
+		return lm_err_wrap(err, "publishing layer '%s'", name);
+	return 0;
+}
+
+static int
+record_artifacts(struct run *run, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) struct lm_artifact *artifacts = lm_alloc_array(run->count, sizeof *artifacts);
+	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
+	size_t count = 0;
+	for (size_t i = 0; i < run->count; i++) {
+		const struct item *item = &run->items[i];
+		const struct lm_layer_lock *lock = &run->project->locks[item->work->layer];
+		if (item->staged == nullptr)
+			continue;
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, item->name);
+		LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(path);
+		struct lm_artifact *artifact = &artifacts[count++];
+		*artifact = (struct lm_artifact){ .layer = run->project->spec.layers[item->work->layer].build_name,
+			.install_target = lock->install_target,
+			.platform = lm_platform_name(item->work->platform),
+			.place = lm_arena_strdup(&arena, absolute),
+			.content_hash = lm_json_string(item->metadata, "content_hash"),
+			.inputs_hash = item->work->inputs_hash,
+			.size_bytes = item->output.size_bytes,
+			.archive_build = item->output.archive_build,
+			.lock_version = lock->meta.lock_version };
+		const char *digest = lm_json_string(json_object_get(item->metadata, "archive_hashes"), "sha256");
+		(void)lm_digest_parse(lm_str_of(digest), &artifact->archive_digest);
+	}
+	return lm_catalogue_record(run->project, artifacts, count, err);
+}
+
+// Metadata and manifests, per folder: the manifest last.
+static int
+commit_run(struct run *run, struct lm_outputs *outputs, struct lm_err *err)
+{
+	outputs->manifests = json_object();
+	for (size_t i = 0; i < run->count; i++)
+		if (commit_item(run, &run->items[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < run->count; i++) {
+		const struct item *item = &run->items[i];
+		if (i + 1 < run->count && run->items[i + 1].work->platform == item->work->platform)
+			continue;
+		json_t *manifest = nullptr;
+		LM_AUTO(lm_free_ptr) char *staging = lm_path_join(item->folder, "__venvstacks__/staging");
+		if (lm_manifest_write(run->project, item->folder, item->work->platform, &manifest, err) < 0 ||
+			lm_dir_remove(staging, err) < 0)
+			return -1;
+		(void)json_object_set_new(outputs->manifests, lm_platform_name(item->work->platform), manifest);
+	}
+	return record_artifacts(run, err);
+}
+
+static int
+run_items(struct run *run, struct lm_err *err)
+{
+	if (lm_plan_fetch(&run->plan, err) < 0)
+		return -1;
+	for (size_t i = 0; i < run->count; i++) {
+		struct item *item = &run->items[i];
+		if (!item->work->dirty)
+			continue;
+		if (make_folders(item->folder, err) < 0 || make_item(run, item, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+// A run that failed leaves nothing behind but what was there before.
+static void
+drop_staged(const struct run *run)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		if (run->items[i].staged == nullptr)
+			continue;
+		struct lm_err ignored = {};
+		LM_AUTO(lm_free_ptr) char *staging = lm_path_join(run->items[i].folder, "__venvstacks__/staging");
+		if (lm_dir_remove(staging, &ignored) < 0)
+			lm_emit_warning(&run->project->settings.sink, "%s", ignored.text);
+	}
+}
+
+static void
+report(struct run *run, struct lm_outputs *outputs)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		struct item *item = &run->items[i];
+		const char *name =
+			item->name != nullptr ? item->name : lm_json_string(item->prior.metadata, "archive_name");
+		LM_AUTO(lm_free_ptr) char *fresh = name != nullptr ? nullptr
+			: lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
+				  item->prior.archive_build + 1, run->options->tagged, item->archive.format);
+		lm_grow(outputs->items, outputs->count, outputs->cap);
+		outputs->items[outputs->count] = item->output;
+		outputs->items[outputs->count++].path = lm_path_join(item->folder, name != nullptr ? name : fresh);
+	}
+}
+
+int
+lm_step_publish(struct lm_project *project, const struct lm_publish_options *options, struct lm_outputs *outputs,
+	struct lm_err *err)
+{
+	LM_AUTO(release_run) struct run run = { .project = project, .options = options };
+	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
+	LM_AUTO(lm_free_ptr) char *what = lm_format("publishing '%s'", project->spec.path);
+	if (lm_project_hold(project, options->folder, what, &lock, err) < 0)
+		return -1;
+	if (lm_plan_make(project, options->operations, LM_OP_PUBLISH, options->platforms, options->only_known, &run.plan,
+		    err) < 0)
+		return -1;
+	run.items = lm_alloc_array(run.plan.count, sizeof *run.items);
+	for (size_t i = 0; i < run.plan.count; i++) {
+		if (!run.plan.works[i].selected)
+			continue;
+		struct item *item = &run.items[run.count++];
+		item->work = &run.plan.works[i];
+		if (prepare_item(&run, item, err) < 0)
+			return -1;
+	}
+	if (!options->dry_run && (run_items(&run, err) < 0 || commit_run(&run, outputs, err) < 0)) {
+		drop_staged(&run);
+		return -1;
+	}
+	report(&run, outputs);
+	return 0;
+}

@@ -1,0 +1,222 @@
+// Layers as trees on disk: build and local-export.
+#include "layer/tree.h"
+#include "os/clock.h"
+#include "os/dir.h"
+#include "os/file.h"
+#include "os/path.h"
+#include "os/process.h"
+#include "steps/output.h"
+#include "steps/publish.h"
+
+#include <string.h>
+
+enum { POSTINSTALL_TIMEOUT_MS = 30 * 60 * 1000 };
+
+struct run {
+	struct lm_project *project;
+	const struct lm_tree_options *options;
+	struct lm_plan plan;
+	struct lm_outputs *outputs;
+};
+
+// Where a tree's inputs hash is kept between runs.
+static char *
+state_path(const struct run *run, const char *folder, size_t layer)
+{
+	if (run->options->operation == LM_OP_EXPORT)
+		return lm_metadata_path(run->project, folder, layer);
+	return lm_format("%s/__lamina__/%s.json", folder, run->project->spec.layers[layer].build_name);
+}
+
+static bool
+is_current(const struct run *run, const char *folder, const struct lm_work *work, const char *tree)
+{
+	LM_AUTO(lm_free_ptr) char *path = state_path(run, folder, work->layer);
+	LM_AUTO(lm_free_ptr) char *text = nullptr;
+	LM_AUTO(lm_json_decref_ptr) json_t *state = nullptr;
+	struct lm_err ignored = {};
+	size_t len = 0;
+	if (run->options->force || !lm_file_exists(tree) ||
+		lm_file_read(path, 1024 * 1024, &text, &len, &ignored) < 0 ||
+		lm_json_parse((struct lm_str){ text, len }, &state, &ignored) < 0)
+		return false;
+	const char *hash = lm_json_string(state, "inputs_hash");
+	return hash != nullptr && lm_cstr_equal(hash, work->inputs_hash);
+}
+
+// Make a tree of this host ready to run: the runtime's own Python runs the layer's postinstall.py.
+static int
+postinstall(const struct run *run, const char *folder, const struct lm_work *work, const char *tree, struct lm_err *err)
+{
+	const struct lm_layer_spec *spec = &run->project->spec.layers[work->layer];
+	if (work->platform != lm_platform_host())
+		return 0;
+	char python[128];
+	lm_layer_python(&run->project->spec.layers[spec->runtime], work->platform, python);
+	LM_AUTO(lm_free_ptr) char *relative =
+		lm_format("%s/%s/%s", folder, run->project->locks[spec->runtime].install_target, python);
+	LM_AUTO(lm_free_ptr) char *program = lm_path_absolute(relative);
+	LM_AUTO(lm_free_ptr) char *script = lm_format("%s/postinstall.py", tree);
+	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(script);
+	if (!lm_file_exists(program)) {
+		lm_emit_note(&run->project->settings.sink, "'%s' is not made ready to run: its runtime is not in '%s'",
+			spec->build_name, folder);
+		return 0;
+	}
+	const char *argv[] = { program, "-I", "-B", absolute, nullptr };
+	struct lm_process process = { .argv = argv,
+		.env = run->project->settings.child_env,
+		.timeout_ms = POSTINSTALL_TIMEOUT_MS };
+	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
+	if (lm_process_run(&process, &result, err) < 0)
+		return lm_err_wrap(err, "running postinstall.py of layer '%s'", spec->name);
+	if (result.exit_code != 0)
+		return lm_err_set(err, LM_E_CHILD, "postinstall.py of layer '%s' failed: %s", spec->name,
+			lm_buf_cstr(&result.err));
+	return 0;
+}
+
+static json_t *
+tree_state(const struct run *run, const struct lm_work *work)
+{
+	struct lm_layer_facts facts = {};
+	lm_layer_facts_fill(run->project, work, &facts);
+	json_t *state = lm_manifest_layer(&facts, nullptr);
+	(void)json_object_set_new(state, "inputs_hash", json_string(work->inputs_hash));
+	struct lm_module_info *support = nullptr;
+	memcpy(&support, &facts.support, sizeof support);
+	lm_free(support);
+	return state;
+}
+
+// Replace one tree. Its state goes before it does, so that a tree half removed is never taken for a current one.
+static int
+make_tree(struct run *run, const char *folder, struct lm_work *work, const char *tree, struct lm_output *output,
+	struct lm_err *err)
+{
+	const char *layer = run->project->spec.layers[work->layer].build_name;
+	const char *step = run->options->operation == LM_OP_EXPORT ? "export" : "build";
+	LM_AUTO(lm_assembled_release) struct lm_assembled assembled = {};
+	LM_AUTO(lm_free_ptr) char *state = state_path(run, folder, work->layer);
+	LM_AUTO(lm_free_ptr) char *state_folder = lm_path_parent(state);
+	lm_emit_begin(&run->project->settings.sink, step, layer, 0);
+	if (lm_work_assemble(&run->plan, work, &assembled, err) < 0)
+		return -1;
+	if (lm_dir_make(state_folder, err) < 0 || lm_file_remove(state, err) < 0 || lm_dir_remove(tree, err) < 0)
+		return -1;
+	if (lm_tree_write(&assembled.entries, tree, work->mtime_s, run->project->settings.jobs,
+		    &run->project->settings.sink, layer, err) < 0)
+		return lm_err_wrap(err, "writing layer '%s'", layer);
+	if (postinstall(run, folder, work, tree, err) < 0)
+		return -1;
+	LM_AUTO(lm_json_decref_ptr) json_t *metadata = tree_state(run, work);
+	if (lm_json_write(state, metadata, err) < 0)
+		return -1;
+	for (size_t i = 0; i < assembled.entries.count; i++)
+		output->size_bytes += assembled.entries.items[i].size;
+	output->state = LM_OUTPUT_WRITTEN;
+	lm_emit_end(&run->project->settings.sink, step, layer, "%zu entries for %s", assembled.entries.count,
+		lm_platform_name(work->platform));
+	return 0;
+}
+
+static struct lm_output *
+add_output(struct lm_outputs *outputs, const struct lm_work *work, bool dirty, const char *tree)
+{
+	lm_grow(outputs->items, outputs->count, outputs->cap);
+	outputs->items[outputs->count] = (struct lm_output){ .layer = work->layer,
+		.platform = work->platform,
+		.state = dirty ? LM_OUTPUT_PENDING : LM_OUTPUT_UNCHANGED,
+		.path = lm_strdup(tree) };
+	return &outputs->items[outputs->count++];
+}
+
+// Unless it is empty, a folder to be cleaned must be one of ours.
+static int
+clean_folder(const struct run *run, struct lm_err *err)
+{
+	const char *folder = run->options->folder;
+	struct lm_strings names = {};
+	if (!run->options->clean || run->options->dry_run || !lm_file_exists(folder))
+		return 0;
+	if (lm_dir_list(folder, &names, err) < 0)
+		return -1;
+	bool ours = names.count == 0 || lm_strings_has(&names, "__lamina__") || lm_strings_has(&names, "__venvstacks__");
+	for (int p = 0; p < LM_PLATFORM_COUNT && !ours; p++)
+		ours = lm_strings_has(&names, lm_platform_name((enum lm_platform)p));
+	lm_strings_release(&names);
+	if (!ours)
+		return lm_err_set(err, LM_E_CONFLICT, "'%s' was not made by lamina: remove it yourself if that is meant", folder);
+	return lm_dir_remove(folder, err);
+}
+
+static int
+make_trees(struct run *run, struct lm_err *err)
+{
+	struct lm_plan *plan = &run->plan;
+	if (!run->options->dry_run && lm_plan_fetch(plan, err) < 0)
+		return -1;
+	for (size_t i = 0; i < plan->count; i++) {
+		struct lm_work *work = &plan->works[i];
+		if (!work->selected)
+			continue;
+		LM_AUTO(lm_free_ptr) char *folder =
+			lm_output_folder(run->options->folder, run->options->platforms, work->platform);
+		LM_AUTO(lm_free_ptr) char *tree =
+			lm_path_join(folder, run->project->locks[work->layer].install_target);
+		struct lm_output *output = add_output(run->outputs, work, work->dirty, tree);
+		if (work->dirty && !run->options->dry_run && make_tree(run, folder, work, tree, output, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+write_manifests(struct run *run, struct lm_err *err)
+{
+	run->outputs->manifests = json_object();
+	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
+		bool any = false;
+		for (size_t i = 0; i < run->plan.count; i++)
+			any = any || (run->plan.works[i].selected && run->plan.works[i].platform == (enum lm_platform)p);
+		if (!any)
+			continue;
+		json_t *manifest = nullptr;
+		LM_AUTO(lm_free_ptr) char *folder =
+			lm_output_folder(run->options->folder, run->options->platforms, (enum lm_platform)p);
+		if (lm_manifest_write(run->project, folder, (enum lm_platform)p, &manifest, err) < 0)
+			return -1;
+		(void)json_object_set_new(run->outputs->manifests, lm_platform_name((enum lm_platform)p), manifest);
+	}
+	return 0;
+}
+
+static void
+release_run(struct run *run)
+{
+	lm_plan_release(&run->plan);
+}
+
+int
+lm_step_trees(struct lm_project *project, const struct lm_tree_options *options, struct lm_outputs *outputs,
+	struct lm_err *err)
+{
+	LM_AUTO(release_run) struct run run = { .project = project, .options = options, .outputs = outputs };
+	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
+	LM_AUTO(lm_free_ptr) char *what = lm_format("building '%s'", project->spec.path);
+	if (lm_project_hold(project, options->folder, what, &lock, err) < 0)
+		return -1;
+	if (lm_plan_make(project, options->operations, options->operation, options->platforms, options->only_known,
+		    &run.plan, err) < 0 ||
+		clean_folder(&run, err) < 0)
+		return -1;
+	for (size_t i = 0; i < run.plan.count; i++) {
+		struct lm_work *work = &run.plan.works[i];
+		LM_AUTO(lm_free_ptr) char *folder = lm_output_folder(options->folder, options->platforms, work->platform);
+		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, project->locks[work->layer].install_target);
+		work->dirty = work->selected && !is_current(&run, folder, work, tree);
+	}
+	if (make_trees(&run, err) < 0)
+		return -1;
+	return options->operation == LM_OP_EXPORT && !options->dry_run ? write_manifests(&run, err) : 0;
+}
