@@ -39,6 +39,16 @@ void lm_cli_overview(void);                // to stdout
 int lm_command_parse(const char *name, enum lm_command *out, struct lm_err *err);
 const char *lm_command_name(enum lm_command command);
 
+// The table behind them, for completions: the summary of the index-th command (null after the last), the index-th option.
+struct lm_option_info {
+	const char *name, *argument, *help; // argument null: a switch
+	char letter;                        // or 0
+};
+const char *lm_command_at(size_t index, enum lm_command *command);
+bool lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out);
+// Completion scripts, to stdout: "bash" or "zsh".
+[[nodiscard]] int lm_completion(const char *shell, struct lm_err *err);
+
 // Settings of a run: options first, then environment, then defaults.
 struct lm_run {
 	struct lm_cli cli;

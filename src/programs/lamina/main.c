@@ -95,6 +95,12 @@ main(int argc, char **argv)
 		lm_cli_overview();
 		return 0;
 	}
+	if (strcmp(argv[1], "completion") == 0) {
+		if (lm_completion(argc == 3 ? argv[2] : "", &err) == 0)
+			return 0;
+		(void)fprintf(stderr, "lamina: %s\n", err.text);
+		return 2;
+	}
 	lm_cancel_install();
 	return run_cli(argc, argv, &err);
 }

@@ -138,6 +138,29 @@ lm_cli_help(enum lm_command command)
 		   "4 bytes differ from their recorded digest, 130 interrupted.");
 }
 
+const char *
+lm_command_at(size_t index, enum lm_command *command)
+{
+	if (index >= LM_COUNT(commands))
+		return nullptr;
+	*command = commands[index].command;
+	return commands[index].summary;
+}
+
+bool
+lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out)
+{
+	for (size_t i = 0; i < LM_COUNT(rows); i++) {
+		if ((rows[i].commands & command) == 0 || index-- > 0)
+			continue;
+		*out = (struct lm_option_info){
+			.name = rows[i].name, .letter = rows[i].letter, .argument = rows[i].argument, .help = rows[i].help
+		};
+		return true;
+	}
+	return false;
+}
+
 // The options a command takes, as getopt_long wants them.
 struct parser {
 	struct option long_options[LM_COUNT(rows) + 1];
