@@ -16,7 +16,7 @@ lm_output_folder(const char *folder, lm_platform_set asked, enum lm_platform pla
 }
 
 static struct lm_work *
-find_work(const struct lm_plan *plan, size_t layer, enum lm_platform platform)
+find_work(const struct lm_work_plan *plan, size_t layer, enum lm_platform platform)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->works[i].layer == layer && plan->works[i].platform == platform)
@@ -53,7 +53,7 @@ hash_modules(struct lm_sha256 *hash, const struct lm_layer_modules *modules)
 // Everything that takes part in the layer's bytes. The layers below come with their own hash: whether they publish
 // libraries decides how ours starts Python.
 static void
-hash_inputs(const struct lm_plan *plan, struct lm_work *work)
+hash_inputs(const struct lm_work_plan *plan, struct lm_work *work)
 {
 	const struct lm_project *project = plan->project;
 	const struct lm_layer_spec *spec = &project->spec.layers[work->layer];
@@ -88,7 +88,7 @@ hash_inputs(const struct lm_plan *plan, struct lm_work *work)
 }
 
 static int
-add_work(struct lm_plan *plan, size_t layer, enum lm_platform platform, bool selected, struct lm_err *err)
+add_work(struct lm_work_plan *plan, size_t layer, enum lm_platform platform, bool selected, struct lm_err *err)
 {
 	struct lm_project *project = plan->project;
 	const struct lm_layer_lock *lock = &project->locks[layer];
@@ -112,7 +112,7 @@ add_work(struct lm_plan *plan, size_t layer, enum lm_platform platform, bool sel
 
 // Which layers of one platform take part: the selected ones, and those below them.
 static void
-mark_layers(struct lm_plan *plan, const unsigned *operations, enum lm_operation operation, enum lm_platform platform,
+mark_layers(struct lm_work_plan *plan, const unsigned *operations, enum lm_operation operation, enum lm_platform platform,
 	bool only_known, bool *selected, bool *needed)
 {
 	const struct lm_spec *spec = &plan->project->spec;
@@ -127,11 +127,11 @@ mark_layers(struct lm_plan *plan, const unsigned *operations, enum lm_operation 
 }
 
 int
-lm_plan_make(struct lm_project *project, const unsigned *operations, enum lm_operation operation,
-	lm_platform_set platforms, bool only_known, struct lm_plan *out, struct lm_err *err)
+lm_work_plan_make(struct lm_project *project, const unsigned *operations, enum lm_operation operation,
+	lm_platform_set platforms, bool only_known, struct lm_work_plan *out, struct lm_err *err)
 {
 	size_t layers = project->spec.layer_count;
-	*out = (struct lm_plan){ .project = project };
+	*out = (struct lm_work_plan){ .project = project };
 	LM_AUTO(lm_free_ptr) bool *selected = lm_alloc_array(layers, sizeof *selected);
 	LM_AUTO(lm_free_ptr) bool *needed = lm_alloc_array(layers, sizeof *needed);
 	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
@@ -147,17 +147,17 @@ lm_plan_make(struct lm_project *project, const unsigned *operations, enum lm_ope
 }
 
 void
-lm_plan_release(struct lm_plan *plan)
+lm_work_plan_release(struct lm_work_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		lm_sources_release(&plan->works[i].sources);
 	lm_free(plan->works);
-	*plan = (struct lm_plan){};
+	*plan = (struct lm_work_plan){};
 }
 
 // Remembered between runs, so that a layer below need not be looked at again: a value of its inputs.
 static int
-recall_libraries(struct lm_plan *plan, struct lm_work *work, struct lm_err *err)
+recall_libraries(struct lm_work_plan *plan, struct lm_work *work, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
 	LM_AUTO(lm_free_ptr) char *key = lm_format("libraries %s", work->inputs_hash);
@@ -170,14 +170,14 @@ recall_libraries(struct lm_plan *plan, struct lm_work *work, struct lm_err *err)
 }
 
 static int
-remember_libraries(struct lm_plan *plan, const struct lm_work *work, struct lm_err *err)
+remember_libraries(struct lm_work_plan *plan, const struct lm_work *work, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *key = lm_format("libraries %s", work->inputs_hash);
 	return lm_store_note_set(plan->project->store, key, work->libraries != 0 ? "yes" : "no", err);
 }
 
 int
-lm_plan_fetch(struct lm_plan *plan, struct lm_err *err)
+lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) bool *wanted = lm_alloc_array(plan->count, sizeof *wanted);
 	LM_AUTO(lm_free_ptr) struct lm_layer_sources *sources = lm_alloc_array(plan->count, sizeof *sources);
@@ -213,7 +213,7 @@ lm_assembled_release(struct lm_assembled *assembled)
 
 // Whether the layers below publish libraries: remembered, or found by assembling them.
 static int
-lower_layers(struct lm_plan *plan, const struct lm_work *work, struct lm_lower_layer *lower, struct lm_err *err)
+lower_layers(struct lm_work_plan *plan, const struct lm_work *work, struct lm_lower_layer *lower, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &plan->project->spec.layers[work->layer];
 	for (size_t i = 0; i < spec->lower_count; i++) {
@@ -235,7 +235,7 @@ lower_layers(struct lm_plan *plan, const struct lm_work *work, struct lm_lower_l
 
 // A damaged source is set aside by the store and fetched once more.
 static int
-wheel_entries(struct lm_plan *plan, const struct lm_work *work, size_t index, struct lm_entries *out, struct lm_err *err)
+wheel_entries(struct lm_work_plan *plan, const struct lm_work *work, size_t index, struct lm_entries *out, struct lm_err *err)
 {
 	const struct lm_lock_wheel *wheel = work->sources.wheels[index];
 	struct lm_store *store = plan->project->store;
@@ -254,7 +254,7 @@ wheel_entries(struct lm_plan *plan, const struct lm_work *work, size_t index, st
 }
 
 static int
-gather(struct lm_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_layer_wheel *wheels,
+gather(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_layer_wheel *wheels,
 	struct lm_arena *arena, struct lm_err *err)
 {
 	out->wheels = lm_alloc_array(work->sources.count, sizeof *out->wheels);
@@ -274,7 +274,7 @@ gather(struct lm_plan *plan, struct lm_work *work, struct lm_assembled *out, str
 }
 
 int
-lm_work_assemble(struct lm_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err)
+lm_work_assemble(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err)
 {
 	struct lm_project *project = plan->project;
 	const struct lm_layer_spec *spec = &project->spec.layers[work->layer];

@@ -17,7 +17,7 @@ struct lm_work {
 	int64_t mtime_s;      // of all entries
 };
 
-struct lm_plan {
+struct lm_work_plan {
 	struct lm_project *project;
 	struct lm_work *works;
 	size_t count, cap;
@@ -26,11 +26,11 @@ struct lm_plan {
 // operation: which bit of operations[] selects. platforms: a set; narrowed for each layer to what it declares.
 //   only_known  leave out what has no known runtime archive (--platform all) instead of failing
 // LM_E_CONFLICT when a lock that is needed is not valid.
-[[nodiscard]] int lm_plan_make(struct lm_project *project, const unsigned *operations, enum lm_operation operation,
-	lm_platform_set platforms, bool only_known, struct lm_plan *out, struct lm_err *err);
+[[nodiscard]] int lm_work_plan_make(struct lm_project *project, const unsigned *operations, enum lm_operation operation,
+	lm_platform_set platforms, bool only_known, struct lm_work_plan *out, struct lm_err *err);
 // Have the sources of all dirty items (and of those below them that must be looked at) in the store.
-[[nodiscard]] int lm_plan_fetch(struct lm_plan *plan, struct lm_err *err);
-void lm_plan_release(struct lm_plan *plan);
+[[nodiscard]] int lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err);
+void lm_work_plan_release(struct lm_work_plan *plan);
 
 // The entries of one layer, with everything they point into.
 struct lm_assembled {
@@ -41,7 +41,7 @@ struct lm_assembled {
 };
 
 [[nodiscard]] int lm_work_assemble(
-	struct lm_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err);
+	struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err);
 void lm_assembled_release(struct lm_assembled *assembled);
 
 // Where the outputs of one platform go: `folder` itself when the plan was asked for one platform, else "<folder>/<platform>".

@@ -37,7 +37,7 @@ struct item {
 struct run {
 	struct lm_project *project;
 	const struct lm_publish_options *options;
-	struct lm_plan plan;
+	struct lm_work_plan plan;
 	struct item *items;
 	size_t count;
 };
@@ -56,7 +56,7 @@ release_run(struct run *run)
 		lm_buf_release(&item->listing);
 	}
 	lm_free(run->items);
-	lm_plan_release(&run->plan);
+	lm_work_plan_release(&run->plan);
 }
 
 static enum lm_format
@@ -305,7 +305,7 @@ commit_run(struct run *run, struct lm_outputs *outputs, struct lm_err *err)
 static int
 run_items(struct run *run, struct lm_err *err)
 {
-	if (lm_plan_fetch(&run->plan, err) < 0)
+	if (lm_work_plan_fetch(&run->plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < run->count; i++) {
 		struct item *item = &run->items[i];
@@ -356,7 +356,7 @@ lm_step_publish(struct lm_project *project, const struct lm_publish_options *opt
 	LM_AUTO(lm_free_ptr) char *what = lm_format("publishing '%s'", project->spec.path);
 	if (lm_project_hold(project, options->folder, what, &lock, err) < 0)
 		return -1;
-	if (lm_plan_make(project, options->operations, LM_OP_PUBLISH, options->platforms, options->only_known, &run.plan,
+	if (lm_work_plan_make(project, options->operations, LM_OP_PUBLISH, options->platforms, options->only_known, &run.plan,
 		    err) < 0)
 		return -1;
 	run.items = lm_alloc_array(run.plan.count, sizeof *run.items);

@@ -15,7 +15,7 @@ enum { POSTINSTALL_TIMEOUT_MS = 30 * 60 * 1000 };
 struct run {
 	struct lm_project *project;
 	const struct lm_tree_options *options;
-	struct lm_plan plan;
+	struct lm_work_plan plan;
 	struct lm_outputs *outputs;
 };
 
@@ -153,8 +153,8 @@ clean_folder(const struct run *run, struct lm_err *err)
 static int
 make_trees(struct run *run, struct lm_err *err)
 {
-	struct lm_plan *plan = &run->plan;
-	if (!run->options->dry_run && lm_plan_fetch(plan, err) < 0)
+	struct lm_work_plan *plan = &run->plan;
+	if (!run->options->dry_run && lm_work_plan_fetch(plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		struct lm_work *work = &plan->works[i];
@@ -194,7 +194,7 @@ write_manifests(struct run *run, struct lm_err *err)
 static void
 release_run(struct run *run)
 {
-	lm_plan_release(&run->plan);
+	lm_work_plan_release(&run->plan);
 }
 
 int
@@ -206,7 +206,7 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 	LM_AUTO(lm_free_ptr) char *what = lm_format("building '%s'", project->spec.path);
 	if (lm_project_hold(project, options->folder, what, &lock, err) < 0)
 		return -1;
-	if (lm_plan_make(project, options->operations, options->operation, options->platforms, options->only_known,
+	if (lm_work_plan_make(project, options->operations, options->operation, options->platforms, options->only_known,
 		    &run.plan, err) < 0 ||
 		clean_folder(&run, err) < 0)
 		return -1;
