@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import platform
 import sys
 
 import numpy
@@ -9,19 +10,19 @@ import scipy
 import scipy.linalg
 import where_from
 
-LIBRARY = "libscipy_openblas.so"
+LIBRARY = {"x86_64": "libsndfile_x86_64.so", "aarch64": "libsndfile_arm64.so"}[platform.machine()]
 
 
 def main():
     # no path: the loader finds it because this layer's bin/python names the lower layers' share/venv/dynlib
-    blas = ctypes.CDLL(LIBRARY)
-    blas.scipy_openblas_get_config.restype = ctypes.c_char_p
+    sound = ctypes.CDLL(LIBRARY)
+    sound.sf_version_string.restype = ctypes.c_char_p
     determinant = scipy.linalg.det(numpy.array([[2.0, 1.0], [1.0, 3.0]]))
     where_from.report(
         [json, numpy, scipy, where_from, sys.modules[__name__]],
         determinant=round(float(determinant), 6),
         libraries={LIBRARY: where_from.relative(where_from.loaded_library(LIBRARY))},
-        blas=blas.scipy_openblas_get_config().decode().split()[0],
+        sound=sound.sf_version_string().decode(),
     )
 
 

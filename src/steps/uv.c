@@ -75,17 +75,18 @@ write_project(
 static void
 write_preferences(const struct lm_pylock *preferences, struct lm_buf *out)
 {
-	lm_buf_text(out, "lock-version = \"1.0\"\ncreated-by = \"lamina\"\n");
+	lm_buf_text(out, "lock-version = \"1.0\"\ncreated-by = \"lamina\"\npackages = [\n");
 	for (size_t i = 0; preferences != nullptr && i < preferences->package_count; i++) {
 		const struct lm_lock_package *package = &preferences->packages[i];
 		if (package->inherited)
 			continue;
-		lm_buf_text(out, "\n[[packages]]\nname = ");
+		lm_buf_text(out, "  { name = ");
 		lm_toml_write_string(out, lm_str_of(package->name));
-		lm_buf_text(out, "\nversion = ");
+		lm_buf_text(out, ", version = ");
 		lm_toml_write_string(out, lm_str_of(package->version));
-		lm_buf_text(out, "\n");
+		lm_buf_text(out, " },\n");
 	}
+	lm_buf_text(out, "]\n");
 }
 
 static int
@@ -99,6 +100,8 @@ write_inputs(const struct lm_project *project, const struct lm_resolve *resolve,
 	write_preferences(resolve->preferences, &locked);
 	if (lm_file_replace(project_path, text.ptr, text.len, 0644, err) < 0)
 		return -1;
+	if (resolve->preferences == nullptr || resolve->preferences->package_count == 0)
+		return 0;
 	return lm_file_replace(lock_path, locked.ptr, locked.len, 0644, err);
 }
 
