@@ -179,8 +179,7 @@ lamina_status(struct lamina_stack *stack, const char **json)
 {
 	if (!is_loaded(stack))
 		return LAMINA_INVALID;
-	LM_AUTO(lm_json_decref_ptr) json_t *status =
-		lm_status_json(&stack->project.spec, stack->project.locks, nullptr);
+	LM_AUTO(lm_json_decref_ptr) json_t *status = lm_status_json(&stack->project.spec, stack->project.locks, nullptr);
 	*json = answer(stack, status);
 	return finish(stack, 0);
 }
@@ -211,8 +210,7 @@ lamina_lock(struct lamina_stack *stack, const char *const *include, int only_if_
 	if (!is_loaded(stack))
 		return LAMINA_INVALID;
 	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
-	LM_AUTO(lm_free_ptr) unsigned *operations =
-		lm_alloc_array(stack->project.spec.layer_count, sizeof *operations);
+	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(stack->project.spec.layer_count, sizeof *operations);
 	struct lm_lock_options options = { .operations = operations };
 	int rc = choose(stack, include, only_if_needed != 0 ? LM_OP_LOCK_IF_NEEDED : LM_OP_LOCK, operations);
 	if (rc == 0)
@@ -227,8 +225,7 @@ lamina_build(struct lamina_stack *stack, const char *folder, const char *const *
 {
 	if (!is_loaded(stack))
 		return LAMINA_INVALID;
-	LM_AUTO(lm_free_ptr) unsigned *operations =
-		lm_alloc_array(stack->project.spec.layer_count, sizeof *operations);
+	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(stack->project.spec.layer_count, sizeof *operations);
 	LM_AUTO(lm_outputs_release) struct lm_outputs outputs = {};
 	struct lm_tree_options options = { .operations = operations, .operation = LM_OP_BUILD, .folder = folder };
 	int rc = choose(stack, include, LM_OP_BUILD, operations);
@@ -245,8 +242,7 @@ lamina_publish(struct lamina_stack *stack, const char *folder, const char *const
 {
 	if (!is_loaded(stack))
 		return LAMINA_INVALID;
-	LM_AUTO(lm_free_ptr) unsigned *operations =
-		lm_alloc_array(stack->project.spec.layer_count, sizeof *operations);
+	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(stack->project.spec.layer_count, sizeof *operations);
 	LM_AUTO(lm_outputs_release) struct lm_outputs outputs = {};
 	struct lm_publish_options options = {
 		.operations = operations, .folder = folder, .has_format = format != nullptr, .level = LM_LEVEL_DEFAULT

@@ -22,8 +22,8 @@ applies_on(const struct lm_layer_spec *layer, const struct lm_lock_package *pack
 
 // The layer below that provides the package on a platform, or SIZE_MAX.
 static int
-find_provider(const struct lm_project *project, size_t index, const struct lm_lock_package *package,
-	enum lm_platform platform, size_t *provider, struct lm_err *err)
+find_provider(const struct lm_project *project, size_t index, const struct lm_lock_package *package, enum lm_platform platform,
+	size_t *provider, struct lm_err *err)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	*provider = SIZE_MAX;
@@ -42,8 +42,9 @@ find_provider(const struct lm_project *project, size_t index, const struct lm_lo
 				continue;
 			if (!lm_cstr_equal(theirs->version, package->version))
 				return lm_err_set(err, LM_E_CONFLICT,
-					"package '%s': version %s is needed, but layer '%s' below provides %s on %s", package->name,
-					package->version, lower->name, theirs->version, lm_platform_name(platform));
+					"package '%s': version %s is needed, but layer '%s' below provides %s on %s",
+					package->name, package->version, lower->name, theirs->version,
+					lm_platform_name(platform));
 			*provider = layer->lower[i];
 			return 0;
 		}
@@ -202,21 +203,19 @@ amend_package(struct lm_project *project, size_t index, const struct lm_lock_pac
 		added->inherited_from = lm_arena_strdup(&out->arena, project->spec.layers[providers[i]].build_name);
 	}
 	if (own != 0)
-		keep_wheels(layer, package, own, add_package(out, package, marker_for(layer, package, own, applies, &out->arena)),
-			&out->arena, missing);
+		keep_wheels(layer, package, own,
+			add_package(out, package, marker_for(layer, package, own, applies, &out->arena)), &out->arena, missing);
 	return 0;
 }
 
 int
-lm_amend(struct lm_project *project, size_t index, const struct lm_pylock *resolved, struct lm_pylock *out,
-	struct lm_err *err)
+lm_amend(struct lm_project *project, size_t index, const struct lm_pylock *resolved, struct lm_pylock *out, struct lm_err *err)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	*out = (struct lm_pylock){};
 	out->requires_python = lm_arena_format(&out->arena, "==%u.%u.*", layer->py_major, layer->py_minor);
 	// a package can be provided by another layer on each platform, and be installed by this one on others
-	out->packages =
-		lm_arena_alloc(&out->arena, resolved->package_count * (LM_PLATFORM_COUNT + 1) * sizeof *out->packages);
+	out->packages = lm_arena_alloc(&out->arena, resolved->package_count * (LM_PLATFORM_COUNT + 1) * sizeof *out->packages);
 	struct missing missing = {};
 	int rc = 0;
 	for (size_t i = 0; i < resolved->package_count && rc == 0; i++)

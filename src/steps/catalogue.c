@@ -52,8 +52,7 @@ record(struct lm_db *db, const struct lm_artifact *artifact, const char *now, st
 }
 
 int
-lm_catalogue_record(
-	const struct lm_project *project, const struct lm_artifact *artifacts, size_t count, struct lm_err *err)
+lm_catalogue_record(const struct lm_project *project, const struct lm_artifact *artifacts, size_t count, struct lm_err *err)
 {
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(project->settings.state_folder, "catalogue.sqlite");

@@ -27,7 +27,8 @@ lower_constraints(const struct lm_project *project, size_t index, struct lm_stri
 			struct lm_strings nearer = { .items = seen.items, .count = known };
 			if (package->inherited || lm_strings_has(&nearer, package->name))
 				continue;
-			LM_AUTO(lm_free_ptr) char *line = package->marker == nullptr
+			LM_AUTO(lm_free_ptr)
+			char *line = package->marker == nullptr
 				? lm_format("%s==%s", package->name, package->version)
 				: lm_format("%s==%s ; %s", package->name, package->version, package->marker);
 			lm_strings_add(constraints, line);
@@ -127,8 +128,8 @@ replace_files(const struct lm_project *project, size_t index, const struct lock_
 	const struct {
 		const char *kind;
 		const struct lm_buf *text;
-	} rows[] = { { "requirements", &files->requirements }, { "packages", &files->packages },
-		{ "pylock", &files->pylock }, { "meta", &files->meta } };
+	} rows[] = { { "requirements", &files->requirements }, { "packages", &files->packages }, { "pylock", &files->pylock },
+		{ "meta", &files->meta } };
 	struct lm_outfile out[LM_COUNT(rows)] = {};
 	LM_AUTO(lm_free_ptr) char *some = lm_project_lock_path(project, index, "meta");
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(some);
@@ -159,8 +160,8 @@ fill_meta(const struct lm_project *project, size_t index, const struct lm_buf *t
 	if (project->spec.exclude_newer == nullptr || !lm_time_parse(project->spec.exclude_newer, &time_s))
 		time_s = lm_clock_now_s();
 	lm_time_format(time_s, now);
-	lm_lock_meta_next(&project->spec.layers[index], old->present ? &old->meta : nullptr, &old->inputs,
-		lm_buf_view(text), now, meta);
+	lm_lock_meta_next(
+		&project->spec.layers[index], old->present ? &old->meta : nullptr, &old->inputs, lm_buf_view(text), now, meta);
 }
 
 // Judge one layer's lock from its files as they are now.

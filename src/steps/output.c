@@ -105,10 +105,9 @@ void
 lm_layer_facts_fill(const struct lm_project *project, const struct lm_work *work, struct lm_layer_facts *facts)
 {
 	const struct lm_layer_modules *modules = &project->modules[work->layer];
-	*facts = (struct lm_layer_facts){ .spec = &project->spec,
-		.layer = work->layer,
-		.locks = project->locks,
-		.platform = work->platform };
+	*facts = (struct lm_layer_facts){
+		.spec = &project->spec, .layer = work->layer, .locks = project->locks, .platform = work->platform
+	};
 	size_t first = modules->has_launch ? 1 : 0;
 	if (modules->has_launch)
 		fill_module(&modules->modules[0], &facts->launch);
@@ -129,8 +128,8 @@ lm_json_write(const char *path, const json_t *value, struct lm_err *err)
 }
 
 int
-lm_manifest_write(const struct lm_project *project, const char *folder, enum lm_platform platform, json_t **manifest,
-	struct lm_err *err)
+lm_manifest_write(
+	const struct lm_project *project, const char *folder, enum lm_platform platform, json_t **manifest, struct lm_err *err)
 {
 	const struct lm_spec *spec = &project->spec;
 	LM_AUTO(lm_free_ptr) json_t **layers = lm_alloc_array(spec->layer_count, sizeof(json_t *));

@@ -9,8 +9,8 @@ struct lm_prior {
 	json_t *metadata;      // env_metadata/<build name>.json, null when there is none that parses
 	uint64_t archive_build; // of the last publication under this install target and lock version; 0: none
 };
-[[nodiscard]] int lm_prior_load(
-	const struct lm_project *project, const char *folder, const struct lm_work *work, struct lm_prior *out, struct lm_err *err);
+[[nodiscard]] int lm_prior_load(const struct lm_project *project, const char *folder, const struct lm_work *work,
+	struct lm_prior *out, struct lm_err *err);
 void lm_prior_release(struct lm_prior *prior);
 
 char *lm_metadata_path(const struct lm_project *project, const char *folder, size_t layer); // yours to lm_free
@@ -20,8 +20,9 @@ void lm_layer_facts_fill(const struct lm_project *project, const struct lm_work 
 
 // Write the manifest of one platform's folder from the metadata files in it, last of all.
 //   live  per layer of the spec: whether it is (still) published there
-[[nodiscard]] int lm_manifest_write(const struct lm_project *project, const char *folder, enum lm_platform platform,
-	json_t **manifest, struct lm_err *err);
+[[nodiscard]] int lm_manifest_write(
+	const struct lm_project *project, const char *folder, enum lm_platform platform, json_t **manifest, struct lm_err *err);
 
 // One run at a time for a spec, and one for an output folder.
-[[nodiscard]] int lm_project_hold(struct lm_project *project, const char *path, const char *what, struct lm_lock *lock, struct lm_err *err);
+[[nodiscard]] int lm_project_hold(
+	struct lm_project *project, const char *path, const char *what, struct lm_lock *lock, struct lm_err *err);

@@ -60,8 +60,7 @@ hash_inputs(const struct lm_work_plan *plan, struct lm_work *work)
 	struct lm_sha256 hash;
 	struct lm_digest digest;
 	lm_sha256_init(&hash);
-	LM_AUTO(lm_free_ptr) char *label =
-		lm_format("lamina inputs %d %lld", LAYER_LAYOUT, (long long)work->mtime_s);
+	LM_AUTO(lm_free_ptr) char *label = lm_format("lamina inputs %d %lld", LAYER_LAYOUT, (long long)work->mtime_s);
 	hash_text(&hash, label);
 	hash_text(&hash, project->locks[work->layer].install_target);
 	hash_text(&hash, lm_platform_name(work->platform));
@@ -104,8 +103,8 @@ add_work(struct lm_work_plan *plan, size_t layer, enum lm_platform platform, boo
 	if (project->settings.has_source_date)
 		work->mtime_s = project->settings.source_date_s;
 	else if (!lm_time_parse(lock->meta.locked_at, &work->mtime_s))
-		return lm_err_set(err, LM_E_SPEC, "layer '%s': its lock has the time '%s', which is none", name,
-			lock->meta.locked_at);
+		return lm_err_set(
+			err, LM_E_SPEC, "layer '%s': its lock has the time '%s', which is none", name, lock->meta.locked_at);
 	hash_inputs(plan, work);
 	return 0;
 }
@@ -268,8 +267,8 @@ gather(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out
 			.entries = &out->wheels[i] };
 	}
 	if (work->sources.needs_runtime)
-		return lm_store_runtime_entries(plan->project->store, &work->sources.runtime.digest,
-			work->sources.runtime.name, &out->runtime, err);
+		return lm_store_runtime_entries(
+			plan->project->store, &work->sources.runtime.digest, work->sources.runtime.name, &out->runtime, err);
 	return 0;
 }
 

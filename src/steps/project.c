@@ -70,8 +70,8 @@ lm_project_reload_locks(struct lm_project *project, struct lm_err *err)
 
 // One declared module or program of an application: collected, or a finding at its place.
 static bool
-collect(struct lm_project *project, const struct lm_layer_spec *layer, const struct lm_placed_text *declared,
-	const char *what, int (*collector)(const char *, struct lm_module *, struct lm_err *), struct lm_module *out)
+collect(struct lm_project *project, const struct lm_layer_spec *layer, const struct lm_placed_text *declared, const char *what,
+	int (*collector)(const char *, struct lm_module *, struct lm_err *), struct lm_module *out)
 {
 	struct lm_err err = {};
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(project->spec.folder, declared->text);
@@ -144,8 +144,7 @@ check_runtime_paths(struct lm_project *project)
 }
 
 int
-lm_project_load(
-	struct lm_project *project, const char *spec_path, const struct lm_settings *settings, struct lm_err *err)
+lm_project_load(struct lm_project *project, const char *spec_path, const struct lm_settings *settings, struct lm_err *err)
 {
 	*project = (struct lm_project){ .settings = *settings };
 	if (project->settings.jobs == 0)

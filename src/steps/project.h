@@ -64,7 +64,7 @@ void lm_project_release(struct lm_project *project);
 struct lm_selection {
 	const char *const *include; // globs over layer names and build names; null or empty: all
 	size_t include_count;
-	bool allow_missing;    // a glob that matches nothing is no error
+	bool allow_missing; // a glob that matches nothing is no error
 	bool with_dependencies, with_derived;
 };
 // operations[i] |= operation for each selected layer. LM_E_USAGE with "did you mean" when a glob matches nothing.

@@ -79,12 +79,11 @@ archive_in_place(const struct run *run, const struct item *item)
 	struct lm_err ignored = {};
 	if (name == nullptr || !lm_json_u64(item->prior.metadata, "archive_size", &size))
 		return false;
-	LM_AUTO(lm_free_ptr) char *now = lm_manifest_archive_name(
-		run->project->locks[item->work->layer].install_target, item->work->platform, item->prior.archive_build,
-		run->options->tagged, item->archive.format);
+	LM_AUTO(lm_free_ptr)
+	char *now = lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
+		item->prior.archive_build, run->options->tagged, item->archive.format);
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, name);
-	return lm_cstr_equal(name, now) && lm_file_info(path, &info, &ignored) == 0 && info.is_file &&
-		info.size_bytes == size;
+	return lm_cstr_equal(name, now) && lm_file_info(path, &info, &ignored) == 0 && info.is_file && info.size_bytes == size;
 }
 
 static bool
@@ -336,9 +335,10 @@ report(struct run *run, struct lm_outputs *outputs)
 {
 	for (size_t i = 0; i < run->count; i++) {
 		struct item *item = &run->items[i];
-		const char *name =
-			item->name != nullptr ? item->name : lm_json_string(item->prior.metadata, "archive_name");
-		LM_AUTO(lm_free_ptr) char *fresh = name != nullptr ? nullptr
+		const char *name = item->name != nullptr ? item->name : lm_json_string(item->prior.metadata, "archive_name");
+		LM_AUTO(lm_free_ptr)
+		char *fresh = name != nullptr
+			? nullptr
 			: lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
 				  item->prior.archive_build + 1, run->options->tagged, item->archive.format);
 		lm_grow(outputs->items, outputs->count, outputs->cap);
@@ -348,16 +348,16 @@ report(struct run *run, struct lm_outputs *outputs)
 }
 
 int
-lm_step_publish(struct lm_project *project, const struct lm_publish_options *options, struct lm_outputs *outputs,
-	struct lm_err *err)
+lm_step_publish(
+	struct lm_project *project, const struct lm_publish_options *options, struct lm_outputs *outputs, struct lm_err *err)
 {
 	LM_AUTO(release_run) struct run run = { .project = project, .options = options };
 	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
 	LM_AUTO(lm_free_ptr) char *what = lm_format("publishing '%s'", project->spec.path);
 	if (lm_project_hold(project, options->folder, what, &lock, err) < 0)
 		return -1;
-	if (lm_work_plan_make(project, options->operations, LM_OP_PUBLISH, options->platforms, options->only_known, &run.plan,
-		    err) < 0)
+	if (lm_work_plan_make(
+		    project, options->operations, LM_OP_PUBLISH, options->platforms, options->only_known, &run.plan, err) < 0)
 		return -1;
 	run.items = lm_alloc_array(run.plan.count, sizeof *run.items);
 	for (size_t i = 0; i < run.plan.count; i++) {

@@ -33,11 +33,11 @@ struct lm_publish_options {
 	bool tagged, force, dry_run;
 	bool has_format;
 	enum lm_format format;
-	int level;                   // LM_LEVEL_DEFAULT or one of the format's
+	int level;		   // LM_LEVEL_DEFAULT or one of the format's
 };
 
-[[nodiscard]] int lm_step_publish(struct lm_project *project, const struct lm_publish_options *options,
-	struct lm_outputs *outputs, struct lm_err *err);
+[[nodiscard]] int lm_step_publish(
+	struct lm_project *project, const struct lm_publish_options *options, struct lm_outputs *outputs, struct lm_err *err);
 
 struct lm_tree_options {
 	const unsigned *operations;
@@ -50,5 +50,5 @@ struct lm_tree_options {
 };
 
 // Trees side by side in `folder`, named by install target. Those of this host are made ready to run (postinstall.py).
-[[nodiscard]] int lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
-	struct lm_outputs *outputs, struct lm_err *err);
+[[nodiscard]] int lm_step_trees(
+	struct lm_project *project, const struct lm_tree_options *options, struct lm_outputs *outputs, struct lm_err *err);

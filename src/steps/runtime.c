@@ -58,8 +58,8 @@ url_name(const char *url)
 
 // Named by the spec: its digest is known without reading anything.
 static bool
-from_spec(const struct lm_project *project, const char *implementation, enum lm_platform platform,
-	struct lm_runtime_source *out)
+from_spec(
+	const struct lm_project *project, const char *implementation, enum lm_platform platform, struct lm_runtime_source *out)
 {
 	for (size_t i = 0; i < project->spec.runtime_archive_count; i++) {
 		const struct lm_runtime_archive *archive = &project->spec.runtime_archives[i];
@@ -124,8 +124,7 @@ from_mirror_folder(const struct lm_project *project, const char *version, enum l
 
 // What the resolver says of "cpython@X.Y.Z" on the platform: its URL, or null.
 static int
-resolver_url(struct lm_project *project, const char *implementation, enum lm_platform platform, char **url,
-	struct lm_err *err)
+resolver_url(struct lm_project *project, const char *implementation, enum lm_platform platform, char **url, struct lm_err *err)
 {
 	LM_AUTO(lm_json_decref_ptr) json_t *list = nullptr;
 	if (lm_uv_python_list(project, implementation, &list, err) < 0)
@@ -165,8 +164,8 @@ learn_digest(struct lm_project *project, struct lm_runtime_source *out, struct l
 }
 
 int
-lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out,
-	struct lm_err *err)
+lm_runtime_locate(
+	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &project->spec.layers[layer];
 	const char *mirror = project->settings.runtime_mirror;
@@ -196,8 +195,8 @@ lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform pla
 }
 
 int
-lm_runtime_fetch(struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out,
-	struct lm_err *err)
+lm_runtime_fetch(
+	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
 	if (lm_runtime_locate(project, layer, platform, out, err) < 0 || lm_project_store(project, &store, err) < 0)

@@ -17,8 +17,8 @@ lm_sources_release(struct lm_layer_sources *sources)
 }
 
 int
-lm_sources_resolve(struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_layer_sources *out,
-	struct lm_err *err)
+lm_sources_resolve(
+	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_layer_sources *out, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &project->spec.layers[layer];
 	const struct lm_pylock *lock = &project->locks[layer].pylock;
@@ -115,7 +115,8 @@ match_url(const struct lm_pylock *answer, struct absent *absent, struct lm_err *
 				continue;
 			if (!lm_digest_equal(&wheel->digest, &absent->wheel->digest))
 				return lm_err_set(err, LM_E_INTEGRITY,
-					"'%s' has another digest at the package index than in the lock: do not use it, or lock the "
+					"'%s' has another digest at the package index than in the lock: do not use it, or lock "
+					"the "
 					"layer again if you know why",
 					wheel->file_name);
 			absent->url = lm_strdup(wheel->url);
@@ -139,10 +140,9 @@ find_urls(struct lm_project *project, struct absents *absents, size_t layer, str
 	}
 	if (pins.count == 0)
 		return 0;
-	struct lm_resolve resolve = { .layer = layer,
-		.platforms = project->spec.layers[layer].platforms,
-		.requirements = &pins,
-		.no_deps = true };
+	struct lm_resolve resolve = {
+		.layer = layer, .platforms = project->spec.layers[layer].platforms, .requirements = &pins, .no_deps = true
+	};
 	LM_AUTO(lm_pylock_release) struct lm_pylock answer = {};
 	int rc = lm_uv_resolve(project, &resolve, &answer, err);
 	for (size_t i = 0; i < absents->count && rc == 0; i++)

@@ -22,8 +22,8 @@ struct lm_layer_sources {
 };
 
 // From the locks alone. LM_E_NOT_FOUND when a package has no wheel for the platform.
-[[nodiscard]] int lm_sources_resolve(struct lm_project *project, size_t layer, enum lm_platform platform,
-	struct lm_layer_sources *out, struct lm_err *err);
+[[nodiscard]] int lm_sources_resolve(
+	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_layer_sources *out, struct lm_err *err);
 // Have all of them in the store: local wheels, the URLs of the lock, or (lock_urls = false) where the resolver says that
 // file is now, several at once.
 [[nodiscard]] int lm_sources_fetch(
@@ -33,14 +33,14 @@ void lm_sources_release(struct lm_layer_sources *sources);
 // The runtime archive of runtime layer `layer` for a platform: from [[tool.lamina.runtime_archives]], the lock, the mirror, or
 // the URL the resolver reports. When nobody recorded its digest yet, it is fetched to learn it.
 // LM_E_NOT_FOUND with what to do when none is known.
-[[nodiscard]] int lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform,
-	struct lm_runtime_source *out, struct lm_err *err);
+[[nodiscard]] int lm_runtime_locate(
+	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err);
 void lm_runtime_source_release(struct lm_runtime_source *source);
 // Is an archive known without asking anybody (spec or lock)?
 bool lm_runtime_known(const struct lm_project *project, size_t layer, enum lm_platform platform);
 // The same as lm_runtime_locate, and its bytes in the store afterwards.
-[[nodiscard]] int lm_runtime_fetch(struct lm_project *project, size_t layer, enum lm_platform platform,
-	struct lm_runtime_source *out, struct lm_err *err);
+[[nodiscard]] int lm_runtime_fetch(
+	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err);
 // An interpreter of the runtime layer that runs on this host, unpacked in the store; null when no archive for this host is
 // known. Yours to lm_free.
 [[nodiscard]] int lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, struct lm_err *err);

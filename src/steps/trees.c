@@ -36,8 +36,7 @@ is_current(const struct run *run, const char *folder, const struct lm_work *work
 	LM_AUTO(lm_json_decref_ptr) json_t *state = nullptr;
 	struct lm_err ignored = {};
 	size_t len = 0;
-	if (run->options->force || !lm_file_exists(tree) ||
-		lm_file_read(path, 1024 * 1024, &text, &len, &ignored) < 0 ||
+	if (run->options->force || !lm_file_exists(tree) || lm_file_read(path, 1024 * 1024, &text, &len, &ignored) < 0 ||
 		lm_json_parse((struct lm_str){ text, len }, &state, &ignored) < 0)
 		return false;
 	const char *hash = lm_json_string(state, "inputs_hash");
@@ -53,8 +52,8 @@ postinstall(const struct run *run, const char *folder, const struct lm_work *wor
 		return 0;
 	char python[128];
 	lm_layer_python(&run->project->spec.layers[spec->runtime], work->platform, python);
-	LM_AUTO(lm_free_ptr) char *relative =
-		lm_format("%s/%s/%s", folder, run->project->locks[spec->runtime].install_target, python);
+	LM_AUTO(lm_free_ptr)
+	char *relative = lm_format("%s/%s/%s", folder, run->project->locks[spec->runtime].install_target, python);
 	LM_AUTO(lm_free_ptr) char *program = lm_path_absolute(relative);
 	LM_AUTO(lm_free_ptr) char *script = lm_format("%s/postinstall.py", tree);
 	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(script);
@@ -64,15 +63,15 @@ postinstall(const struct run *run, const char *folder, const struct lm_work *wor
 		return 0;
 	}
 	const char *argv[] = { program, "-I", "-B", absolute, nullptr };
-	struct lm_process process = { .argv = argv,
-		.env = run->project->settings.child_env,
-		.timeout_ms = POSTINSTALL_TIMEOUT_MS };
+	struct lm_process process = {
+		.argv = argv, .env = run->project->settings.child_env, .timeout_ms = POSTINSTALL_TIMEOUT_MS
+	};
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
 	if (lm_process_run(&process, &result, err) < 0)
 		return lm_err_wrap(err, "running postinstall.py of layer '%s'", spec->name);
 	if (result.exit_code != 0)
-		return lm_err_set(err, LM_E_CHILD, "postinstall.py of layer '%s' failed: %s", spec->name,
-			lm_buf_cstr(&result.err));
+		return lm_err_set(
+			err, LM_E_CHILD, "postinstall.py of layer '%s' failed: %s", spec->name, lm_buf_cstr(&result.err));
 	return 0;
 }
 
@@ -104,8 +103,8 @@ make_tree(struct run *run, const char *folder, struct lm_work *work, const char 
 		return -1;
 	if (lm_dir_make(state_folder, err) < 0 || lm_file_remove(state, err) < 0 || lm_dir_remove(tree, err) < 0)
 		return -1;
-	if (lm_tree_write(&assembled.entries, tree, work->mtime_s, run->project->settings.jobs,
-		    &run->project->settings.sink, layer, err) < 0)
+	if (lm_tree_write(&assembled.entries, tree, work->mtime_s, run->project->settings.jobs, &run->project->settings.sink,
+		    layer, err) < 0)
 		return lm_err_wrap(err, "writing layer '%s'", layer);
 	if (postinstall(run, folder, work, tree, err) < 0)
 		return -1;
@@ -146,7 +145,8 @@ clean_folder(const struct run *run, struct lm_err *err)
 		ours = lm_strings_has(&names, lm_platform_name((enum lm_platform)p));
 	lm_strings_release(&names);
 	if (!ours)
-		return lm_err_set(err, LM_E_CONFLICT, "'%s' was not made by lamina: remove it yourself if that is meant", folder);
+		return lm_err_set(
+			err, LM_E_CONFLICT, "'%s' was not made by lamina: remove it yourself if that is meant", folder);
 	return lm_dir_remove(folder, err);
 }
 
@@ -160,10 +160,9 @@ make_trees(struct run *run, struct lm_err *err)
 		struct lm_work *work = &plan->works[i];
 		if (!work->selected)
 			continue;
-		LM_AUTO(lm_free_ptr) char *folder =
-			lm_output_folder(run->options->folder, run->options->platforms, work->platform);
-		LM_AUTO(lm_free_ptr) char *tree =
-			lm_path_join(folder, run->project->locks[work->layer].install_target);
+		LM_AUTO(lm_free_ptr)
+		char *folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
+		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, run->project->locks[work->layer].install_target);
 		struct lm_output *output = add_output(run->outputs, work, work->dirty, tree);
 		if (work->dirty && !run->options->dry_run && make_tree(run, folder, work, tree, output, err) < 0)
 			return -1;
@@ -182,8 +181,8 @@ write_manifests(struct run *run, struct lm_err *err)
 		if (!any)
 			continue;
 		json_t *manifest = nullptr;
-		LM_AUTO(lm_free_ptr) char *folder =
-			lm_output_folder(run->options->folder, run->options->platforms, (enum lm_platform)p);
+		LM_AUTO(lm_free_ptr)
+		char *folder = lm_output_folder(run->options->folder, run->options->platforms, (enum lm_platform)p);
 		if (lm_manifest_write(run->project, folder, (enum lm_platform)p, &manifest, err) < 0)
 			return -1;
 		(void)json_object_set_new(run->outputs->manifests, lm_platform_name((enum lm_platform)p), manifest);
@@ -198,8 +197,7 @@ release_run(struct run *run)
 }
 
 int
-lm_step_trees(struct lm_project *project, const struct lm_tree_options *options, struct lm_outputs *outputs,
-	struct lm_err *err)
+lm_step_trees(struct lm_project *project, const struct lm_tree_options *options, struct lm_outputs *outputs, struct lm_err *err)
 {
 	LM_AUTO(release_run) struct run run = { .project = project, .options = options, .outputs = outputs };
 	LM_AUTO(lm_lock_free) struct lm_lock lock = {};

@@ -53,8 +53,7 @@ write_list(struct lm_buf *out, const char *key, const struct lm_strings *lines)
 // The generated pyproject.toml.
 //   folder  the spec's, absolute: relative index paths start there
 static void
-write_project(
-	const struct lm_project *project, const struct lm_resolve *resolve, const char *folder, struct lm_buf *out)
+write_project(const struct lm_project *project, const struct lm_resolve *resolve, const char *folder, struct lm_buf *out)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[resolve->layer];
 	lm_buf_format(out, "[project]\nname = \"lamina-layer\"\nversion = \"0\"\nrequires-python = \"==%u.%u.*\"\n",
@@ -134,15 +133,11 @@ run_uv(struct lm_project *project, const char *const *argv, const char *folder, 
 {
 	LM_AUTO(lm_free_ptr) char *config_home = lm_format("XDG_CONFIG_HOME=%s", folder);
 	LM_AUTO(lm_free_ptr) char *config_dirs = lm_format("XDG_CONFIG_DIRS=%s", folder);
-	const char *overrides[] = { config_home, config_dirs, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1",
-		"NO_COLOR=1" };
-	LM_AUTO(lm_free_ptr) const char **env =
-		child_env(project->settings.child_env, overrides, LM_COUNT(overrides));
-	struct lm_process process = { .argv = argv,
-		.env = env,
-		.cwd = folder,
-		.timeout_ms = UV_TIMEOUT_MS,
-		.output_max = UV_OUTPUT_MAX };
+	const char *overrides[] = { config_home, config_dirs, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "NO_COLOR=1" };
+	LM_AUTO(lm_free_ptr) const char **env = child_env(project->settings.child_env, overrides, LM_COUNT(overrides));
+	struct lm_process process = {
+		.argv = argv, .env = env, .cwd = folder, .timeout_ms = UV_TIMEOUT_MS, .output_max = UV_OUTPUT_MAX
+	};
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
 	if (lm_process_run(&process, &result, err) < 0) {
 		if (err->code == LM_E_NOT_FOUND)
@@ -224,8 +219,9 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 
 	LM_AUTO(lm_free_ptr) char *version = lm_format("%u.%u", layer->py_major, layer->py_minor);
 	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
-	LM_AUTO(lm_free_ptr) const char **argv = lm_alloc_array(
-		UV_ARGS_MAX + 2 * (settings->local_wheel_count + project->spec.find_link_count), sizeof *argv);
+	LM_AUTO(lm_free_ptr)
+	const char **argv =
+		lm_alloc_array(UV_ARGS_MAX + 2 * (settings->local_wheel_count + project->spec.find_link_count), sizeof *argv);
 	size_t n = 0;
 	const char *fixed[] = { uv_program(project), "pip", "compile", "--quiet", "--universal", "--format", "pylock.toml",
 		"--no-header", "--no-annotate", "--python-version", version, "--output-file", "pylock.toml", "pyproject.toml" };

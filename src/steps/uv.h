@@ -19,5 +19,4 @@ struct lm_resolve {
 	struct lm_project *project, const struct lm_resolve *resolve, struct lm_pylock *out, struct lm_err *err);
 
 // URLs that the resolver knows for the runtime archives of an implementation ("cpython@3.12.9"), as JSON.
-[[nodiscard]] int lm_uv_python_list(
-	struct lm_project *project, const char *implementation, json_t **out, struct lm_err *err);
+[[nodiscard]] int lm_uv_python_list(struct lm_project *project, const char *implementation, json_t **out, struct lm_err *err);

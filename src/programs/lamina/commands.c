@@ -66,8 +66,8 @@ lm_run_lock(struct lm_run *run, struct lm_err *err)
 	const struct lm_cli *cli = &run->cli;
 	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(run->project.spec.layer_count, sizeof *operations);
 	enum lm_operation operation = cli->if_needed ? LM_OP_LOCK_IF_NEEDED : LM_OP_LOCK;
-	if (lm_run_select(run, &cli->include, cli->lock_dependencies || cli->include_dependencies, false, operation,
-		    operations, err) < 0 ||
+	if (lm_run_select(run, &cli->include, cli->lock_dependencies || cli->include_dependencies, false, operation, operations,
+		    err) < 0 ||
 		select_reset(run, operations, err) < 0)
 		return -1;
 	if (show_first(run, operations))
@@ -95,8 +95,8 @@ publish_layers(struct lm_run *run, const char *folder, const unsigned *operation
 		.dry_run = cli->dry_run,
 		.level = LM_LEVEL_DEFAULT };
 	if (cli->format != nullptr && !lm_format_parse(cli->format, &options.format))
-		return lm_err_set(
-			err, LM_E_USAGE, "there is no format '%s': tar.zst, tar.xz, tar.gz, zip and tar are known", cli->format);
+		return lm_err_set(err, LM_E_USAGE, "there is no format '%s': tar.zst, tar.xz, tar.gz, zip and tar are known",
+			cli->format);
 	options.has_format = cli->format != nullptr;
 	if (cli->level != nullptr) {
 		if (!lm_parse_u64(lm_str_of(cli->level), 22, &level))
@@ -111,8 +111,8 @@ publish_layers(struct lm_run *run, const char *folder, const unsigned *operation
 }
 
 static int
-write_trees(struct lm_run *run, const char *folder, enum lm_operation operation, const unsigned *operations,
-	bool with_report, struct lm_err *err)
+write_trees(struct lm_run *run, const char *folder, enum lm_operation operation, const unsigned *operations, bool with_report,
+	struct lm_err *err)
 {
 	struct lm_outputs outputs = {};
 	struct lm_tree_options options = { .operations = operations,
@@ -148,11 +148,13 @@ select_build(struct lm_run *run, bool trees, unsigned *operations, struct lm_err
 		lm_run_select(run, include, true, cli->build_derived || cli->publish_derived, LM_OP_LOCK_IF_NEEDED, operations,
 			err) < 0)
 		return -1;
-	if (trees && lm_run_select(run, include, all || cli->build_dependencies, cli->build_derived, LM_OP_BUILD, operations,
-			     err) < 0)
+	if (trees &&
+		lm_run_select(run, include, all || cli->build_dependencies, cli->build_derived, LM_OP_BUILD, operations, err) <
+			0)
 		return -1;
-	if (cli->publish && lm_run_select(run, include, all || cli->publish_dependencies, cli->publish_derived,
-				    LM_OP_PUBLISH, operations, err) < 0)
+	if (cli->publish &&
+		lm_run_select(run, include, all || cli->publish_dependencies, cli->publish_derived, LM_OP_PUBLISH, operations,
+			err) < 0)
 		return -1;
 	return select_reset(run, operations, err);
 }
@@ -182,9 +184,8 @@ lm_run_build(struct lm_run *run, struct lm_err *err)
 	}
 	if (!cli->publish)
 		return 0;
-	const char *output = folder_is_output && cli->folder != nullptr
-		? cli->folder
-		: lm_run_path(run, cli->output_dir, "_artifacts");
+	const char *output =
+		folder_is_output && cli->folder != nullptr ? cli->folder : lm_run_path(run, cli->output_dir, "_artifacts");
 	return publish_layers(run, output, operations, err);
 }
 
@@ -193,8 +194,8 @@ lm_run_publish(struct lm_run *run, struct lm_err *err)
 {
 	const struct lm_cli *cli = &run->cli;
 	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(run->project.spec.layer_count, sizeof *operations);
-	if (lm_run_select(run, &cli->include, cli->publish_dependencies || cli->include_dependencies,
-		    cli->publish_derived, LM_OP_PUBLISH, operations, err) < 0)
+	if (lm_run_select(run, &cli->include, cli->publish_dependencies || cli->include_dependencies, cli->publish_derived,
+		    LM_OP_PUBLISH, operations, err) < 0)
 		return -1;
 	if (show_first(run, operations))
 		return 0;
@@ -206,8 +207,8 @@ lm_run_export(struct lm_run *run, struct lm_err *err)
 {
 	const struct lm_cli *cli = &run->cli;
 	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(run->project.spec.layer_count, sizeof *operations);
-	if (lm_run_select(run, &cli->include, cli->publish_dependencies || cli->include_dependencies,
-		    cli->publish_derived, LM_OP_EXPORT, operations, err) < 0)
+	if (lm_run_select(run, &cli->include, cli->publish_dependencies || cli->include_dependencies, cli->publish_derived,
+		    LM_OP_EXPORT, operations, err) < 0)
 		return -1;
 	if (show_first(run, operations))
 		return 0;

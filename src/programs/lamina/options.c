@@ -23,27 +23,34 @@ enum { BUILDS = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_EXPORT, WORKS = LM_CMD_LO
 static const struct option_row rows[] = {
 	{ "include", 'i', "GLOB", LM_CMD_ALL, LIST, AT(include), "only layers whose name matches (repeatable)" },
 	{ "allow-missing", 0, nullptr, LM_CMD_ALL, YES, AT(allow_missing), "a GLOB may match no layer" },
-	{ "platform", 'p', "PLATFORM", BUILDS, LIST, AT(platforms), "build for this platform (repeatable; 'all'; default: this one)" },
+	{ "platform", 'p', "PLATFORM", BUILDS, LIST, AT(platforms),
+		"build for this platform (repeatable; 'all'; default: this one)" },
 	{ "output-dir", 'o', "DIR", BUILDS, TEXT, AT(output_dir), "where results go (relative to the spec)" },
-	{ "build-dir", 0, "DIR", WORKS | LM_CMD_SHOW, TEXT, AT(build_dir), "where layer trees are built (relative to the spec; _build)" },
+	{ "build-dir", 0, "DIR", WORKS | LM_CMD_SHOW, TEXT, AT(build_dir),
+		"where layer trees are built (relative to the spec; _build)" },
 	{ "if-needed", 0, nullptr, LM_CMD_LOCK, YES, AT(if_needed), "only layers without a valid lock" },
-	{ "lock-if-needed", 0, nullptr, LM_CMD_BUILD, NO, AT(no_lock_if_needed), "lock layers without a valid lock first (default)" },
+	{ "lock-if-needed", 0, nullptr, LM_CMD_BUILD, NO, AT(no_lock_if_needed),
+		"lock layers without a valid lock first (default)" },
 	{ "lock", 0, nullptr, LM_CMD_BUILD, NO, AT(no_lock_if_needed), "the same as --lock-if-needed" },
 	{ "no-lock-if-needed", 0, nullptr, LM_CMD_BUILD, YES, AT(no_lock_if_needed), "fail on a layer without a valid lock" },
-	{ "reset-lock", 0, "GLOB", LM_CMD_LOCK | LM_CMD_BUILD, LIST, AT(reset_lock), "forget locked versions of these layers (repeatable)" },
+	{ "reset-lock", 0, "GLOB", LM_CMD_LOCK | LM_CMD_BUILD, LIST, AT(reset_lock),
+		"forget locked versions of these layers (repeatable)" },
 	{ "build", 0, nullptr, LM_CMD_BUILD, YES, AT(build), "write layer trees (default without --publish)" },
 	{ "no-build", 0, nullptr, LM_CMD_BUILD, YES, AT(no_build), "write no layer trees" },
 	{ "publish", 0, nullptr, LM_CMD_BUILD, YES, AT(publish), "publish archives" },
 	{ "no-publish", 0, nullptr, LM_CMD_BUILD, NO, AT(publish), "publish no archives (default)" },
 	{ "clean", 0, nullptr, LM_CMD_LOCK | LM_CMD_BUILD | LM_CMD_EXPORT, YES, AT(clean), "remove existing trees first" },
-	{ "no-clean", 0, nullptr, LM_CMD_LOCK | LM_CMD_BUILD | LM_CMD_EXPORT, NO, AT(clean), "keep existing trees that are current (default)" },
+	{ "no-clean", 0, nullptr, LM_CMD_LOCK | LM_CMD_BUILD | LM_CMD_EXPORT, NO, AT(clean),
+		"keep existing trees that are current (default)" },
 	{ "no-index", 0, nullptr, WORKS, YES, AT(no_index), "ask no package index, only local wheels" },
 	{ "index", 0, nullptr, WORKS, NO, AT(no_index), "ask package indexes (default)" },
 	{ "local-wheels", 0, "DIR", WORKS, LIST, AT(local_wheels), "folder with wheels (repeatable; relative to the spec)" },
-	{ "runtime-mirror", 0, "DIR|URL", WORKS, TEXT, AT(runtime_mirror), "where runtime archives are (LAMINA_RUNTIME_MIRROR)" },
+	{ "runtime-mirror", 0, "DIR|URL", WORKS, TEXT, AT(runtime_mirror),
+		"where runtime archives are (LAMINA_RUNTIME_MIRROR)" },
 	{ "format", 'f', "FORMAT", LM_CMD_BUILD | LM_CMD_PUBLISH, TEXT, AT(format), "tar.zst, tar.xz, tar.gz, zip or tar" },
 	{ "level", 0, "N", LM_CMD_BUILD | LM_CMD_PUBLISH, TEXT, AT(level), "compression level of the format" },
-	{ "tag-outputs", 0, nullptr, LM_CMD_BUILD | LM_CMD_PUBLISH, YES, AT(tagged), "put platform and build number into archive names" },
+	{ "tag-outputs", 0, nullptr, LM_CMD_BUILD | LM_CMD_PUBLISH, YES, AT(tagged),
+		"put platform and build number into archive names" },
 	{ "no-tag-outputs", 0, nullptr, LM_CMD_BUILD | LM_CMD_PUBLISH, NO, AT(tagged), "plain archive names (default)" },
 	{ "force", 0, nullptr, BUILDS, YES, AT(force), "make again what is current" },
 	{ "dry-run", 'n', nullptr, BUILDS, YES, AT(dry_run), "say what would be made, and stop" },
@@ -68,8 +75,7 @@ static const struct {
 	enum lm_command command;
 	const char *name, *usage, *summary, *example;
 } commands[] = {
-	{ LM_CMD_LOCK, "lock", "SPEC", "lock the packages of every layer",
-		"lamina lock --if-needed stack/venvstacks.toml" },
+	{ LM_CMD_LOCK, "lock", "SPEC", "lock the packages of every layer", "lamina lock --if-needed stack/venvstacks.toml" },
 	{ LM_CMD_BUILD, "build", "SPEC [DIR]", "lock what needs it, build layer trees, publish with --publish",
 		"lamina build --publish stack/venvstacks.toml out" },
 	{ LM_CMD_PUBLISH, "publish", "SPEC [DIR]", "publish archives of locked layers",
@@ -121,13 +127,14 @@ lm_cli_help(enum lm_command command)
 {
 	for (size_t i = 0; i < LM_COUNT(commands); i++)
 		if (commands[i].command == command)
-			(void)printf("Usage: lamina %s [OPTION]... %s\n\n%c%s.\n\nExample:\n  %s\n\nOptions:\n", commands[i].name,
-				commands[i].usage, commands[i].summary[0] - 'a' + 'A', commands[i].summary + 1,
-				commands[i].example);
+			(void)printf("Usage: lamina %s [OPTION]... %s\n\n%c%s.\n\nExample:\n  %s\n\nOptions:\n",
+				commands[i].name, commands[i].usage, commands[i].summary[0] - 'a' + 'A',
+				commands[i].summary + 1, commands[i].example);
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		if ((rows[i].commands & command) == 0)
 			continue;
-		LM_AUTO(lm_free_ptr) char *left = lm_format("%s%s%s", rows[i].name, rows[i].argument != nullptr ? " " : "",
+		LM_AUTO(lm_free_ptr)
+		char *left = lm_format("%s%s%s", rows[i].name, rows[i].argument != nullptr ? " " : "",
 			rows[i].argument != nullptr ? rows[i].argument : "");
 		if (rows[i].letter != 0)
 			(void)printf("  -%c, --%-22s %s\n", rows[i].letter, left, rows[i].help);
@@ -227,8 +234,8 @@ unknown_option(enum lm_command command, const char *given, struct lm_err *err)
 	const char *near = given[0] == '-' && given[1] == '-' ? lm_nearest(word, names, count) : nullptr;
 	if (near != nullptr)
 		return lm_err_set(err, LM_E_USAGE, "there is no option '--%s', did you mean '--%s'?", word, near);
-	return lm_err_set(err, LM_E_USAGE, "there is no option '%s'; 'lamina %s --help' lists them", given,
-		lm_command_name(command));
+	return lm_err_set(
+		err, LM_E_USAGE, "there is no option '%s'; 'lamina %s --help' lists them", given, lm_command_name(command));
 }
 
 static const struct option_row *
@@ -275,7 +282,8 @@ lm_cli_parse(struct lm_cli *cli, int argc, char **argv, struct lm_err *err)
 		if (value == '?') {
 			LM_AUTO(lm_free_ptr) char *letter = lm_format("-%c", optopt);
 			bool is_long = optopt == 0 || optopt >= 1000;
-			return unknown_option(cli->command, is_long ? argv[optind > before ? optind - 1 : before] : letter, err);
+			return unknown_option(
+				cli->command, is_long ? argv[optind > before ? optind - 1 : before] : letter, err);
 		}
 		apply(cli, find_row(cli->command, value), optarg);
 	}

@@ -18,8 +18,7 @@ void
 lm_run_status(struct lm_run *run, const unsigned *operations)
 {
 	if (run->cli.json) {
-		LM_AUTO(lm_json_decref_ptr) json_t *status =
-			lm_status_json(&run->project.spec, run->project.locks, operations);
+		LM_AUTO(lm_json_decref_ptr) json_t *status = lm_status_json(&run->project.spec, run->project.locks, operations);
 		lm_print_json(status);
 		return;
 	}
@@ -50,15 +49,13 @@ report_json(const struct lm_run *run, const struct lm_outputs *outputs, const ch
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct lm_output *output = &outputs->items[i];
 		json_t *item = json_object();
-		(void)json_object_set_new(item, "layer_name",
-			json_string(run->project.spec.layers[output->layer].build_name));
+		(void)json_object_set_new(item, "layer_name", json_string(run->project.spec.layers[output->layer].build_name));
 		(void)json_object_set_new(item, "target_platform", json_string(lm_platform_name(output->platform)));
 		(void)json_object_set_new(item, "state", json_string(state_word(output, verb)));
 		(void)json_object_set_new(item, "path", json_string(output->path));
 		(void)json_object_set_new(item, "size_bytes", json_integer((json_int_t)output->size_bytes));
 		if (output->archive_build > 0)
-			(void)json_object_set_new(
-				item, "archive_build", json_integer((json_int_t)output->archive_build));
+			(void)json_object_set_new(item, "archive_build", json_integer((json_int_t)output->archive_build));
 		(void)json_array_append_new(list, item);
 	}
 	(void)json_object_set_new(document, "outputs", list);
@@ -89,8 +86,8 @@ lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *
 		char size[16];
 		lm_format_bytes(output->size_bytes, size);
 		(void)printf("%-9s  %-*s  %-*s  %9s  %s\n", state_word(output, verb), layer_width,
-			run->project.spec.layers[output->layer].build_name, platform_width,
-			lm_platform_name(output->platform), output->size_bytes > 0 ? size : "", output->path);
+			run->project.spec.layers[output->layer].build_name, platform_width, lm_platform_name(output->platform),
+			output->size_bytes > 0 ? size : "", output->path);
 	}
 	if (outputs->count == 0)
 		(void)fputs("lamina: no layer of the selection is for this platform ('lamina show' lists them)\n", stderr);

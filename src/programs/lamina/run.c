@@ -127,8 +127,9 @@ choose_platforms(struct lm_run *run, struct lm_err *err)
 		} else {
 			const char *near = lm_nearest(given->items[i], names, LM_COUNT(names));
 			return lm_err_set(err, LM_E_USAGE, "there is no platform '%s'%s%s%s", given->items[i],
-				near != nullptr ? ", did you mean '" : "; known are linux_x86_64, linux_aarch64, macosx_arm64, "
-								       "macosx_x86_64, win_amd64, win_arm64 and all",
+				near != nullptr ? ", did you mean '"
+						: "; known are linux_x86_64, linux_aarch64, macosx_arm64, "
+						  "macosx_x86_64, win_amd64, win_arm64 and all",
 				near != nullptr ? near : "", near != nullptr ? "'?" : "");
 		}
 	}
@@ -143,8 +144,7 @@ lm_run_settings(struct lm_run *run, struct lm_err *err)
 	*settings = (struct lm_settings){ .no_index = run->cli.no_index, .sink = lm_ui_sink(run->ui) };
 	settings->uv = run->cli.uv != nullptr ? run->cli.uv : from_env("LAMINA_UV");
 	settings->store_root = run->cli.store != nullptr ? run->cli.store : from_env("LAMINA_STORE");
-	if (settings->store_root == nullptr &&
-		own_folder(run, "XDG_CACHE_HOME", ".cache", &settings->store_root, err) < 0)
+	if (settings->store_root == nullptr && own_folder(run, "XDG_CACHE_HOME", ".cache", &settings->store_root, err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *store = lm_path_absolute(settings->store_root);
 	settings->store_root = lm_arena_strdup(&run->arena, store);
@@ -152,8 +152,7 @@ lm_run_settings(struct lm_run *run, struct lm_err *err)
 	if (settings->state_folder == nullptr &&
 		own_folder(run, "XDG_STATE_HOME", ".local/state", &settings->state_folder, err) < 0)
 		return -1;
-	const char *mirror =
-		run->cli.runtime_mirror != nullptr ? run->cli.runtime_mirror : from_env("LAMINA_RUNTIME_MIRROR");
+	const char *mirror = run->cli.runtime_mirror != nullptr ? run->cli.runtime_mirror : from_env("LAMINA_RUNTIME_MIRROR");
 	if (mirror != nullptr)
 		settings->runtime_mirror = strstr(mirror, "://") != nullptr ? mirror : lm_run_path(run, mirror, ".");
 	if (run->cli.jobs != nullptr) {

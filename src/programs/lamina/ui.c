@@ -82,7 +82,8 @@ format_line(const struct line *line, uint64_t now_ms, struct lm_buf *out)
 	lm_format_bytes(line->done_bytes * 1000 / ms, rate);
 	lm_buf_format(out, "%-9s %-34s ", line->step, line->subject);
 	if (line->total_bytes > 0) {
-		uint64_t filled = line->done_bytes >= line->total_bytes ? BAR_WIDTH
+		uint64_t filled = line->done_bytes >= line->total_bytes
+			? BAR_WIDTH
 			: (uint64_t)((double)line->done_bytes / (double)line->total_bytes * (double)BAR_WIDTH);
 		lm_buf_byte(out, '[');
 		for (uint64_t i = 0; i < BAR_WIDTH; i++)
@@ -118,9 +119,9 @@ find_line(struct lm_ui *ui, const struct lm_event *event)
 		if (strcmp(ui->lines[i].step, event->step) == 0 && strcmp(ui->lines[i].subject, event->subject) == 0)
 			return &ui->lines[i];
 	lm_grow(ui->lines, ui->count, ui->cap);
-	ui->lines[ui->count] = (struct line){ .step = lm_strdup(event->step),
-		.subject = lm_strdup(event->subject),
-		.since_ms = lm_clock_monotonic_ms() };
+	ui->lines[ui->count] = (struct line){
+		.step = lm_strdup(event->step), .subject = lm_strdup(event->subject), .since_ms = lm_clock_monotonic_ms()
+	};
 	return &ui->lines[ui->count++];
 }
 
@@ -162,8 +163,9 @@ on_event(void *context, const struct lm_event *event)
 		drop_line(ui, event);
 		changed = true;
 		if (ui->verbosity >= 0) {
-			LM_AUTO(lm_free_ptr) char *text = lm_format(" %s%s%s", event->subject,
-				event->text != nullptr ? ": " : "", event->text != nullptr ? event->text : "");
+			LM_AUTO(lm_free_ptr)
+			char *text = lm_format(" %s%s%s", event->subject, event->text != nullptr ? ": " : "",
+				event->text != nullptr ? event->text : "");
 			print_text(ui, event->step, "\033[32m", text);
 		}
 		break;
