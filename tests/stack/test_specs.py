@@ -96,3 +96,15 @@ def check_reason(line, depends, orders):
         order = depends[refused] if owner == refused else [owner] + orders[owner]
         assert order.index(x) < order.index(y)
     assert sorted(x for _, x, _ in claims) == sorted(y for _, _, y in claims)
+
+
+def test_the_example_of_the_documentation_is_a_spec(run, tool, tmp_path):
+    page = (paths.ROOT / "docs" / "formats" / "stack-spec.md").read_text(encoding="utf-8")
+    (tmp_path / "spec.toml").write_text(re.search(r"```toml\n(.*?)```", page, re.DOTALL).group(1))
+    found = run(tool("spec_tool"), tmp_path / "spec.toml").json()
+    assert [layer["build_name"] for layer in found["layers"]] == ["cpython-3.12", "framework-torch", "app-classify"]
+
+
+def test_the_sample_project_is_a_spec(run, tool):
+    result = run(tool("spec_tool"), paths.SAMPLE / "venvstacks.toml").ok()
+    assert result.err == ""

@@ -160,10 +160,10 @@ uv_settings_of_a_generated_project(void **state)
 	struct stack stack = {};
 	struct lm_buf out = {};
 	stack_parse(&stack, text);
-	lm_spec_uv_config(&stack.spec, 0, "/home/u/spec", &out);
+	lm_spec_uv_config(&stack.spec, 0, "/stacks/spec", &out);
 	assert_string_equal(out.ptr,
 		"index = [\n"
-		"    { name = \"local\", url = \"/home/u/spec/simple\" },\n"
+		"    { name = \"local\", url = \"/stacks/spec/simple\" },\n"
 		"    { url = \"/srv/simple\" },\n"
 		"    { url = \"file:///srv/simple\" },\n"
 		"]\n");
