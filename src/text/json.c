@@ -28,6 +28,15 @@ fail_utf8(struct lm_str text, struct lm_err *err)
 		(unsigned)(unsigned char)text.ptr[at]);
 }
 
+// jansson quotes up to 20 bytes of the input in its messages: nothing of it may act on a terminal.
+static void
+make_printable(char *text)
+{
+	for (char *at = text; *at != '\0'; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7F)
+			*at = '?';
+}
+
 int
 lm_json_parse(struct lm_str text, json_t **out, struct lm_err *err)
 {
@@ -39,6 +48,7 @@ lm_json_parse(struct lm_str text, json_t **out, struct lm_err *err)
 	json_t *value = json_loadb(
 		text.len == 0 ? "" : text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
 	if (value == nullptr) {
+		make_printable(fault.text);
 		bool limit = json_error_code(&fault) == json_error_stack_overflow;
 		return lm_err_set(
 			err, limit ? LM_E_LIMIT : LM_E_SYNTAX, "line %d, column %d: %s", fault.line, fault.column, fault.text);

@@ -82,6 +82,8 @@ lm_toml_found(const struct lm_toml_parser *p)
 		(void)snprintf(found.text, sizeof found.text, "the end of the file");
 	else if (lm_toml_at_newline(p))
 		(void)snprintf(found.text, sizeof found.text, "the end of the line");
+	else if (*p->at == '\t')
+		(void)snprintf(found.text, sizeof found.text, "a tab");
 	else if (lm_toml_is_control(*p->at))
 		(void)snprintf(found.text, sizeof found.text, "control character U+%04X", (unsigned)point);
 	else if (is_invisible(point))

@@ -100,6 +100,7 @@ strings(void **state)
 		{ "six quotes at the end", LM_STR("a = \"\"\"x\"\"\"\"\"\""), 1, 14,
 			"expected the end of the line after the value, found '\"'" },
 		{ "unknown escape", LM_STR("a = \"\\x41\""), 1, 6, "unknown escape: '\\' before 'x'" },
+		{ "escaped tab", LM_STR("a = \"\\\t\""), 1, 6, "unknown escape: '\\' before a tab" },
 		{ "escape of 1.1", LM_STR("a = \"b\\e\""), 1, 7, "unknown escape: '\\' before 'e'" },
 		{ "escape of a letter beyond ASCII", LM_STR("a = \"\\\303\244\""), 1, 6,
 			"unknown escape: '\\' before '\303\244'" },
