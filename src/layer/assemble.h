@@ -1,5 +1,5 @@
-// Assembly: from wheels, runtime and modules to the entries of one layer. Pure but for reading contents that
-// must be looked at (RECORD, METADATA of wheels; never run anything). docs/formats/layer.md shows the layout.
+// Assembly: from wheels, runtime and modules to the entries of one layer, for every platform on any host. Reads nothing
+// but the file WHEEL of each wheel, and runs nothing. docs/formats/layer.md shows the layout.
 #pragma once
 
 #include "archive/entry.h"
@@ -9,12 +9,12 @@
 struct lm_layer_wheel {
 	const char *file_name;             // for messages
 	const char *origin;                // "numpy 2.4.6"
-	const struct lm_entries *entries;  // of the archive, from lm_store_wheel_entries
+	const struct lm_entries *entries;  // finished, paths as in the archive: from lm_store_wheel_entries
 };
 
 struct lm_lower_layer {
 	const char *install_target;
-	bool publishes_libraries; // its share/venv/dynlib is not empty
+	bool publishes_libraries; // as lm_layer_assemble said for that layer
 };
 
 struct lm_layer_plan {
@@ -22,7 +22,8 @@ struct lm_layer_plan {
 	size_t layer;               // index into spec->layers
 	enum lm_platform platform;
 	const char *install_target; // of this layer
-	const struct lm_entries *runtime; // of the runtime archive (runtime layers; Windows layers copy python.exe from it)
+	const struct lm_entries *runtime; // finished, of the runtime archive: for runtime layers, and on Windows for all others
+	                                  // (they get its venv launchers); else may be null
 	const struct lm_layer_wheel *wheels; // sorted by package name
 	size_t wheel_count;
 	const struct lm_lower_layer *lower;  // in import order, the runtime last; none for a runtime
@@ -34,9 +35,11 @@ struct lm_layer_plan {
 	const char *launch_module; // import name, or null
 };
 
-// *publishes_libraries: whether share/venv/dynlib has links.
-// Errors name layer, wheel and entry: LM_E_CONFLICT (two wheels write one path with different bytes; ambiguous library
-// links; a module collides), LM_E_SYNTAX (a wheel breaks its format), LM_E_INTEGRITY.
+// *publishes_libraries: whether share/venv/dynlib has links (Windows: whether Library/bin has files).
+// `out` must be empty; it is finished on success, and borrows strings and contents of the plan's lists: release it before them.
+// Errors name layer, platform, wheel and entry: LM_E_CONFLICT (two wheels write one path with different bytes; ambiguous
+// library links; a module collides; a file that postinstall.py writes), LM_E_SYNTAX (a wheel or the runtime archive breaks
+// its format), LM_E_UNSUPPORTED (a wheel format of the future; links to folders on Windows), LM_E_INTEGRITY.
 [[nodiscard]] int lm_layer_assemble(
 	const struct lm_layer_plan *plan, struct lm_entries *out, bool *publishes_libraries, struct lm_err *err);
 

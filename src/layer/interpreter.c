@@ -43,7 +43,7 @@ static const char wrapper_head[] =
 	"self=$0\n"
 	"case $self in */*) ;; *) self=./$self ;; esac\n"
 	"while [ -L \"$self\" ]; do\n"
-	"\tto=$(readlink -- \"$self\") || exit 126\n"
+	"\tto=$(PATH=${PATH-}:/usr/bin:/bin readlink -- \"$self\") || exit 126\n"
 	"\tcase $to in /*) self=$to ;; *) self=${self%/*}/$to ;; esac\n"
 	"done\n"
 	"bin=$(CDPATH='' cd -P -- \"${self%/*}/\" && pwd) || exit 126\n"

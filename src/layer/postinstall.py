@@ -20,19 +20,22 @@ from pathlib import Path
 
 CONFIG = "share/venv/metadata/venvstacks_layer.json"
 SITECUSTOMIZE = '''\
-"""Written by postinstall.py: where the layers below this one are."""
+"""Where the layers below this one are. Written by postinstall.py: run it again when the stack was moved."""
 
 import os
 import sys
 from site import addsitedir
 
-for _folder in {pylib}:
-    addsitedir(_folder)
+PYLIB_DIRS = {pylib}
+DYNLIB_DIRS = {dynlib}
+
+for folder in PYLIB_DIRS:
+    addsitedir(folder)
 if hasattr(os, "add_dll_directory"):
-    for _folder in {dynlib}:
-        if os.path.isdir(_folder):
-            os.add_dll_directory(_folder)
-# "python" is a script that sets the library path and goes on to "python_": children are to start with it, too
+    for folder in DYNLIB_DIRS:
+        if os.path.isdir(folder):
+            os.add_dll_directory(folder)
+# bin/python may be a script that sets the library path and goes on to "python_": children are to start with it, too
 if os.path.basename(sys.executable or "") == "python_":
     sys.executable = os.path.join(os.path.dirname(sys.executable), "python")
 '''

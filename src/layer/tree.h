@@ -4,7 +4,9 @@
 #include "archive/entry.h"
 #include "base/event.h"
 
-// Write finished entries into `folder`, which must not exist: made beside as "<folder>.partial", renamed at the end. Modes exact,
-// times `mtime_s`, contents checked against their digests, in parallel.
+// Write finished entries into `folder`, which must not exist (LM_E_CONFLICT): made beside as "<folder>.partial", renamed at
+// the end. Modes are exact, times of files, links and folders are `mtime_s`, contents are checked against their digests; any
+// number of `jobs` gives the same tree. On failure nothing is left. Progress events are of step "export" and `subject`; the
+// caller tells begin and end.
 [[nodiscard]] int lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtime_s, unsigned jobs,
 	const struct lm_sink *sink, const char *subject, struct lm_err *err);

@@ -43,7 +43,7 @@ wrapper_and_metadata(void **state)
 		"self=$0\n"
 		"case $self in */*) ;; *) self=./$self ;; esac\n"
 		"while [ -L \"$self\" ]; do\n"
-		"	to=$(readlink -- \"$self\") || exit 126\n"
+		"	to=$(PATH=${PATH-}:/usr/bin:/bin readlink -- \"$self\") || exit 126\n"
 		"	case $to in /*) self=$to ;; *) self=${self%/*}/$to ;; esac\n"
 		"done\n"
 		"bin=$(CDPATH='' cd -P -- \"${self%/*}/\" && pwd) || exit 126\n"
