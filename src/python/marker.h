@@ -43,6 +43,5 @@ struct lm_marker {
 	int comparison; // enum lm_operator or enum lm_membership
 };
 
-
 // The current name of a variable.
 const char *lm_variable_name(enum lm_variable variable);

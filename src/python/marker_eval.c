@@ -34,7 +34,7 @@ compares_versions(enum lm_variable variable)
 
 // The right side taken as a specifier; false when it is none.
 static bool
-compare_versions(enum lm_operator operator, const char *left, const char *right, bool *result)
+compare_versions(enum lm_operator operator, const char * left, const char *right, bool *result)
 {
 	struct lm_specifier specifier;
 	struct lm_version version;

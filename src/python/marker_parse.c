@@ -101,8 +101,8 @@ read_operand(struct lm_reader *reader, struct lm_operand *out)
 	}
 	if (word.len > 0)
 		return lm_reader_fail(reader, scan->at, "'%.*s' is not a marker variable", LM_STR_ARG(word));
-	return lm_reader_fail(reader, scan->at, "expected a marker variable or a quoted string, found %s",
-		lm_reader_found(reader, scan->at));
+	return lm_reader_fail(
+		reader, scan->at, "expected a marker variable or a quoted string, found %s", lm_reader_found(reader, scan->at));
 }
 
 static int
@@ -118,8 +118,8 @@ read_comparison(struct lm_reader *reader, int *out)
 		*out = LM_NOT_IN;
 		lm_scan_blanks(scan);
 		if (!read_keyword(scan, "in"))
-			return lm_reader_fail(reader, scan->at, "expected 'in' after 'not', found %s",
-				lm_reader_found(reader, scan->at));
+			return lm_reader_fail(
+				reader, scan->at, "expected 'in' after 'not', found %s", lm_reader_found(reader, scan->at));
 		return 0;
 	}
 	*out = (int)lm_operator_scan(scan);
@@ -201,8 +201,8 @@ read_atom(struct lm_reader *reader, unsigned depth, struct lm_marker **out)
 		if (lm_scan_end(scan))
 			return lm_reader_fail(reader, open, "'(' is never closed");
 		if (!lm_scan_byte(scan, ')'))
-			return lm_reader_fail(reader, scan->at, "expected 'and', 'or' or ')', found %s",
-				lm_reader_found(reader, scan->at));
+			return lm_reader_fail(
+				reader, scan->at, "expected 'and', 'or' or ')', found %s", lm_reader_found(reader, scan->at));
 	}
 	lm_scan_blanks(scan);
 	return 0;

@@ -46,10 +46,11 @@ lm_lock_read_identity(
 		lm_lock_get_text(reader, table, what, "marker", false, &out->marker) < 0)
 		return -1;
 	if (out->version != nullptr && !lm_version_parse(lm_str_of(out->version), &version))
-		return lm_lock_fail(reader, lm_toml_get(table, "version"), "version '%s' of %s is not a version", out->version,
-			what);
-	if (out->marker != nullptr && check_marker(reader, lm_toml_get(table, "marker"), out->marker,
-		lm_arena_format(&reader->lock->arena, "marker of %s", what)) < 0)
+		return lm_lock_fail(
+			reader, lm_toml_get(table, "version"), "version '%s' of %s is not a version", out->version, what);
+	if (out->marker != nullptr &&
+		check_marker(reader, lm_toml_get(table, "marker"), out->marker,
+			lm_arena_format(&reader->lock->arena, "marker of %s", what)) < 0)
 		return -1;
 	out->line = table->place.line;
 	return 0;
@@ -78,10 +79,11 @@ last_component(struct lm_arena *arena, const char *text, bool url)
 	for (const char *from = name; *from != '\0'; from++) {
 		int high = *from == '%' ? hex_value(from[1]) : -1;
 		int low = high >= 0 ? hex_value(from[2]) : -1;
-		*to++ = low >= 0 ? (char)(high * 16 + low) : *from;
-		from += low >= 0 ? 2 : 0;
+		bool decoded = low >= 0 && high + low > 0; // "%00" stays, and is refused with the name
+		*to++ = decoded ? (char)(high * 16 + low) : *from;
+		from += decoded ? 2 : 0;
 	}
-	*to = '\0'; // a decoded NUL cuts the name short, and then it is no wheel name
+	*to = '\0';
 	return name;
 }
 
@@ -182,7 +184,8 @@ settle_wheels(struct lm_lock_reader *reader, const struct lm_toml *place, struct
 			continue;
 		}
 		if (!lm_digest_equal(&wheels[kept - 1].digest, &wheels[i].digest))
-			return lm_lock_fail(reader, place, "wheel '%s' is there twice with different digests", wheels[i].file_name);
+			return lm_lock_fail(
+				reader, place, "wheel '%s' is there twice with different digests", wheels[i].file_name);
 		if (wheels[kept - 1].size_bytes == 0)
 			wheels[kept - 1].size_bytes = wheels[i].size_bytes;
 	}
@@ -268,8 +271,7 @@ read_packages(struct lm_lock_reader *reader, const struct lm_toml *root, struct 
 		struct lm_lock_package package = {};
 		if (table->type != LM_TOML_TABLE)
 			return lm_lock_fail(reader, table, "a package is not a table");
-		if (lm_lock_read_identity(reader, table, false, &package) < 0 ||
-			read_sources(reader, table, &package) < 0)
+		if (lm_lock_read_identity(reader, table, false, &package) < 0 || read_sources(reader, table, &package) < 0)
 			return -1;
 		lm_lock_packages_add(packages, &package);
 	}
@@ -290,8 +292,8 @@ lm_lock_package_compare(const void *a, const void *b)
 	const struct lm_lock_package *x = a, *y = b;
 	struct lm_version v = {}, w = {};
 	int order = strcmp(x->name, y->name);
-	if (order == 0 && x->version != nullptr && y->version != nullptr &&
-		lm_version_parse(lm_str_of(x->version), &v) && lm_version_parse(lm_str_of(y->version), &w))
+	if (order == 0 && x->version != nullptr && y->version != nullptr && lm_version_parse(lm_str_of(x->version), &v) &&
+		lm_version_parse(lm_str_of(y->version), &w))
 		order = lm_version_compare(&v, &w);
 	if (order == 0)
 		order = compare_text(x->version, y->version);
@@ -306,8 +308,8 @@ check_doubles(struct lm_lock_reader *reader)
 		const struct lm_lock_package *package = &lock->packages[i];
 		if (lm_lock_package_compare(package - 1, package) != 0)
 			continue;
-		(void)lm_lock_fail(reader, nullptr, "package '%s' is there twice with the same version and marker",
-			package->name);
+		(void)lm_lock_fail(
+			reader, nullptr, "package '%s' is there twice with the same version and marker", package->name);
 		reader->place.line = package->line;
 		return -1;
 	}

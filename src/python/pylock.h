@@ -11,7 +11,7 @@
 
 struct lm_lock_wheel {
 	char *file_name;      // "numpy-2.4.6-cp311-....whl": a valid wheel name, so safe as a path component
-	char *url;            // null when the lock has none (lock_urls = false)
+	char *url;            // null when the lock has none (lock_urls = false); "file:" for a wheel of a local folder
 	uint64_t size_bytes;  // 0: not in the lock
 	struct lm_digest digest;
 };
@@ -51,10 +51,9 @@ struct lm_pylock {
 // Wheels given twice with the same digest count once; an archive source that is a wheel is a wheel. Refused, besides what
 // breaks the format: lock versions other than 1, names that do not belong together, wheels without sha256, one wheel name
 // with two digests, URLs with user name or password (a lock holds no secrets).
-[[nodiscard]] int lm_pylock_parse(
-	struct lm_str text, struct lm_pylock *out, struct lm_toml_place *place, struct lm_err *err);
+[[nodiscard]] int lm_pylock_parse(struct lm_str text, struct lm_pylock *out, struct lm_toml_place *place, struct lm_err *err);
 // Write as our lock: deterministic, packages and runtimes sorted whatever their order in `lock` (wheels stay in theirs),
-// no host anywhere unless with_urls.
+// no host anywhere unless with_urls, and never a "file:" URL.
 void lm_pylock_format(const struct lm_pylock *lock, bool with_urls, struct lm_buf *out);
 void lm_pylock_release(struct lm_pylock *lock);
 
@@ -62,6 +61,7 @@ void lm_pylock_release(struct lm_pylock *lock);
 // first file name.
 const struct lm_lock_wheel *lm_lock_best_wheel(const struct lm_lock_package *package, const struct lm_target *target);
 // Does the package's marker hold on the target? (no marker: yes)
-[[nodiscard]] int lm_lock_applies(const struct lm_lock_package *package, const struct lm_target *target, bool *applies, struct lm_err *err);
+[[nodiscard]] int lm_lock_applies(
+	const struct lm_lock_package *package, const struct lm_target *target, bool *applies, struct lm_err *err);
 // For qsort over lm_lock_package: name, version, marker.
 int lm_lock_package_compare(const void *a, const void *b);

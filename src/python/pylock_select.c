@@ -28,8 +28,7 @@ lm_lock_best_wheel(const struct lm_lock_package *package, const struct lm_target
 }
 
 int
-lm_lock_applies(
-	const struct lm_lock_package *package, const struct lm_target *target, bool *applies, struct lm_err *err)
+lm_lock_applies(const struct lm_lock_package *package, const struct lm_target *target, bool *applies, struct lm_err *err)
 {
 	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
 	struct lm_marker *marker = nullptr;

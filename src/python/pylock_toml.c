@@ -46,8 +46,8 @@ lm_lock_get(struct lm_lock_reader *reader, const struct lm_toml *table, const ch
 }
 
 int
-lm_lock_get_text(struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *key,
-	bool required, char **out)
+lm_lock_get_text(struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *key, bool required,
+	char **out)
 {
 	const struct lm_toml *value = nullptr;
 	if (lm_lock_get(reader, table, what, key, LM_TOML_STRING, required, &value) < 0)
@@ -84,8 +84,7 @@ authority_of(struct lm_str url, struct lm_str *out)
 }
 
 int
-lm_lock_get_url(
-	struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *key, char **out)
+lm_lock_get_url(struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *key, char **out)
 {
 	struct lm_str authority;
 	if (lm_lock_get_text(reader, table, what, key, false, out) < 0)
@@ -102,8 +101,8 @@ lm_lock_get_url(
 }
 
 int
-lm_lock_check_keys(struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *const *known,
-	size_t count)
+lm_lock_check_keys(
+	struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *const *known, size_t count)
 {
 	for (size_t i = 0; i < table->table.count; i++) {
 		const struct lm_toml_pair *pair = &table->table.pairs[i];
@@ -113,8 +112,9 @@ lm_lock_check_keys(struct lm_lock_reader *reader, const struct lm_toml *table, c
 		if (found)
 			continue;
 		const char *near = lm_nearest(pair->key.ptr, known, count);
-		(void)lm_lock_fail(reader, &pair->value, near != nullptr ? "%s has an unknown key '%s' (did you mean '%s'?)"
-			: "%s has an unknown key '%s'", what, pair->key.ptr, near);
+		(void)lm_lock_fail(reader, &pair->value,
+			near != nullptr ? "%s has an unknown key '%s' (did you mean '%s'?)" : "%s has an unknown key '%s'",
+			what, pair->key.ptr, near);
 		reader->place = pair->place;
 		return -1;
 	}

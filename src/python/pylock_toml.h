@@ -21,8 +21,8 @@ int lm_lock_fail(struct lm_lock_reader *reader, const struct lm_toml *value, con
 [[nodiscard]] int lm_lock_get_url(
 	struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *key, char **out);
 // Refuse keys of `table` (of ours) that are not in `known`.
-[[nodiscard]] int lm_lock_check_keys(struct lm_lock_reader *reader, const struct lm_toml *table, const char *what,
-	const char *const *known, size_t count);
+[[nodiscard]] int lm_lock_check_keys(
+	struct lm_lock_reader *reader, const struct lm_toml *table, const char *what, const char *const *known, size_t count);
 
 // [tool.lamina], `root` being the whole file: inherited packages are added to `packages`, runtime archives to the lock.
 struct lm_lock_packages {
@@ -33,5 +33,5 @@ struct lm_lock_packages {
 	struct lm_lock_reader *reader, const struct lm_toml *root, struct lm_lock_packages *packages);
 void lm_lock_packages_add(struct lm_lock_packages *packages, const struct lm_lock_package *package);
 // Name, version and marker of a package or inherited package.
-[[nodiscard]] int lm_lock_read_identity(struct lm_lock_reader *reader, const struct lm_toml *table, bool version_required,
-	struct lm_lock_package *out);
+[[nodiscard]] int lm_lock_read_identity(
+	struct lm_lock_reader *reader, const struct lm_toml *table, bool version_required, struct lm_lock_package *out);

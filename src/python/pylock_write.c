@@ -13,6 +13,13 @@ write_pair(struct lm_buf *out, const char *key, const char *value)
 	lm_buf_byte(out, '\n');
 }
 
+// A "file:" URL is a path of this machine: the resolver writes them for wheels of local folders.
+static bool
+is_shared(const char *url)
+{
+	return url != nullptr && !lm_cstr_starts(url, "file:");
+}
+
 static void
 write_environments(struct lm_buf *out, const struct lm_strings *environments)
 {
@@ -39,7 +46,7 @@ url_shows_name(const struct lm_lock_wheel *wheel)
 static void
 write_wheel(struct lm_buf *out, const struct lm_lock_wheel *wheel, bool with_urls)
 {
-	bool url = with_urls && wheel->url != nullptr;
+	bool url = with_urls && is_shared(wheel->url);
 	char hex[LM_DIGEST_HEX];
 
 	lm_buf_text(out, "    { ");
@@ -63,7 +70,7 @@ write_package(struct lm_buf *out, const struct lm_lock_package *package, bool wi
 	write_pair(out, "name", package->name);
 	write_pair(out, "version", package->version);
 	write_pair(out, "marker", package->marker);
-	if (with_urls)
+	if (with_urls && is_shared(package->index))
 		write_pair(out, "index", package->index);
 	if (package->wheel_count == 0) {
 		lm_buf_text(out, "wheels = []\n");
@@ -93,7 +100,7 @@ write_runtime(struct lm_buf *out, const struct lm_lock_runtime *runtime, bool wi
 	lm_buf_text(out, "\n[[tool.lamina.runtime-archives]]\n");
 	write_pair(out, "platform", lm_platform_name(runtime->platform));
 	write_pair(out, "name", runtime->name);
-	if (with_urls)
+	if (with_urls && is_shared(runtime->url))
 		write_pair(out, "url", runtime->url);
 	write_pair(out, "sha256", hex);
 }

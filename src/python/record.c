@@ -11,8 +11,8 @@ read_digest(struct lm_str field, uint32_t line, struct lm_record_row *row, struc
 		return 0;
 	struct lm_str value = field, algorithm = lm_str_cut(&value, '=');
 	if (!lm_str_equal(algorithm, LM_STR("sha256")))
-		return lm_err_set(err, LM_E_UNSUPPORTED, "line %u: the digest is '%.*s', not sha256", line,
-			LM_STR_ARG(algorithm));
+		return lm_err_set(
+			err, LM_E_UNSUPPORTED, "line %u: the digest is '%.*s', not sha256", line, LM_STR_ARG(algorithm));
 	if (!lm_digest_parse_base64(value, &row->digest))
 		return lm_err_set(err, LM_E_SYNTAX, "line %u: the sha256 digest is not 43 characters of base64", line);
 	row->has_digest = true;
@@ -24,8 +24,7 @@ read_row(const struct lm_csv_reader *reader, struct lm_arena *arena, struct lm_r
 {
 	uint32_t line = reader->line;
 	if (reader->count != 3)
-		return lm_err_set(err, LM_E_SYNTAX, "line %u: %zu fields, expected path, digest and size", line,
-			reader->count);
+		return lm_err_set(err, LM_E_SYNTAX, "line %u: %zu fields, expected path, digest and size", line, reader->count);
 	struct lm_str path = reader->fields[0], size = reader->fields[2];
 	if (path.len == 0)
 		return lm_err_set(err, LM_E_SYNTAX, "line %u: the path is empty", line);

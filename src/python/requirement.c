@@ -49,8 +49,8 @@ read_name(struct lm_reader *reader, const char *what, char **out)
 		scan->at++;
 	struct lm_str name = lm_scan_since(scan, start);
 	if (!lm_name_valid(name))
-		return lm_reader_fail(reader, start, "a %s ends with a letter or digit, '%.*s' does not", what,
-			LM_STR_ARG(name));
+		return lm_reader_fail(
+			reader, start, "a %s ends with a letter or digit, '%.*s' does not", what, LM_STR_ARG(name));
 	LM_AUTO(lm_buf_release) struct lm_buf text = {};
 	lm_name_normalize(name, &text);
 	*out = lm_arena_strndup(reader->arena, text.ptr, text.len);
@@ -111,7 +111,7 @@ read_clause(struct lm_reader *reader, struct lm_buf *out)
 	struct lm_specifier clause;
 	size_t start = scan->at;
 
-	enum lm_operator operator = lm_operator_scan(scan);
+	enum lm_operator operator= lm_operator_scan(scan);
 	lm_scan_blanks(scan);
 	size_t version_start = scan->at;
 	while (!lm_scan_end(scan) && strchr(" \t,;)", lm_scan_peek(scan, 0)) == nullptr)
@@ -155,8 +155,8 @@ read_specifiers(struct lm_reader *reader, char **out)
 	if (parentheses && lm_scan_end(scan))
 		return lm_reader_fail(reader, open, "'(' is never closed");
 	if (parentheses && !lm_scan_byte(scan, ')'))
-		return lm_reader_fail(reader, scan->at, "expected a version specifier or ')', found %s",
-			lm_reader_found(reader, scan->at));
+		return lm_reader_fail(
+			reader, scan->at, "expected a version specifier or ')', found %s", lm_reader_found(reader, scan->at));
 	*out = lm_arena_strndup(reader->arena, lm_buf_cstr(&text), text.len);
 	return 0;
 }
@@ -185,9 +185,10 @@ read_marker(struct lm_reader *reader, struct lm_requirement *out)
 		return 0;
 	if (!lm_scan_byte(scan, ';'))
 		return lm_reader_fail(reader, scan->at, "expected %s or the end, found %s",
-			out->url != nullptr ? "';' after the URL and a blank" :
-			out->specifiers[0] != '\0' ? "',' or ';' after a version specifier" :
-			"a version specifier, '@', ';'", lm_reader_found(reader, scan->at));
+			out->url != nullptr                  ? "';' after the URL and a blank"
+				: out->specifiers[0] != '\0' ? "',' or ';' after a version specifier"
+							     : "a version specifier, '@', ';'",
+			lm_reader_found(reader, scan->at));
 	if (lm_reader_marker(reader, &out->marker) < 0)
 		return -1;
 	if (!lm_scan_end(scan))

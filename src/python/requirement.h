@@ -40,8 +40,7 @@ struct lm_marker_env {
 // A marker compares a variable with a quoted string, in either order; comparing two variables or two strings is
 // refused. Strings hold no backslash and no control character. `extras` and `dependency_groups` (of lock files) stand
 // on the right of `in` and `not in` only. Errors as lm_requirement_parse.
-[[nodiscard]] int lm_marker_parse(
-	struct lm_str text, struct lm_arena *arena, struct lm_marker **out, struct lm_err *err);
+[[nodiscard]] int lm_marker_parse(struct lm_str text, struct lm_arena *arena, struct lm_marker **out, struct lm_err *err);
 // Never fails: a comparison that makes no sense as versions is one of strings, as in `packaging`: then '<' and '>' are
 // false, '<=' and '>=' mean equal, '~=' is false, '===' ignores case. No extras and no dependency groups are chosen.
 bool lm_marker_eval(const struct lm_marker *marker, const struct lm_marker_env *env);

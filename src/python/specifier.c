@@ -12,8 +12,8 @@ lm_operator_scan(struct lm_scan *scan)
 	return LM_OPERATOR_NONE;
 }
 
-const char *
-lm_operator_text(enum lm_operator operator)
+const char *lm_operator_text(enum lm_operator
+	operator)
 {
 	return operators[operator];
 }
@@ -21,20 +21,21 @@ lm_operator_text(enum lm_operator operator)
 static int
 check_version(const struct lm_specifier *specifier, struct lm_err *err)
 {
-	enum lm_operator operator = specifier->operator;
-	bool equality = operator == LM_OPERATOR_EQUAL || operator == LM_OPERATOR_NOT_EQUAL;
+	enum lm_operator operator= specifier->operator;
+	bool equality = operator== LM_OPERATOR_EQUAL || operator== LM_OPERATOR_NOT_EQUAL;
 	const struct lm_version *version = &specifier->version;
 
 	if (specifier->prefix && !equality)
 		return lm_err_set(err, LM_E_SYNTAX, "'.*' can only be used with '==' and '!=', not with '%s'",
 			lm_operator_text(operator));
 	if (specifier->prefix && (version->pre != 0 || version->has_post || version->has_dev || version->local[0] != '\0'))
-		return lm_err_set(err, LM_E_SYNTAX, "'.*' must follow a release number, not '%.*s'",
-			LM_STR_ARG(specifier->text));
+		return lm_err_set(
+			err, LM_E_SYNTAX, "'.*' must follow a release number, not '%.*s'", LM_STR_ARG(specifier->text));
 	if (version->local[0] != '\0' && !equality)
-		return lm_err_set(err, LM_E_SYNTAX, "a local version ('+%s') can only be used with '==' and '!=', not with '%s'",
-			version->local, lm_operator_text(operator));
-	if (operator == LM_OPERATOR_COMPATIBLE && version->release_count < 2)
+		return lm_err_set(err, LM_E_SYNTAX,
+			"a local version ('+%s') can only be used with '==' and '!=', not with '%s'", version->local,
+			lm_operator_text(operator));
+	if (operator== LM_OPERATOR_COMPATIBLE && version->release_count<2)
 		return lm_err_set(err, LM_E_SYNTAX, "'~=' needs a release of two numbers or more, not '%.*s'",
 			LM_STR_ARG(specifier->text));
 	return 0;
@@ -43,10 +44,10 @@ check_version(const struct lm_specifier *specifier, struct lm_err *err)
 int
 lm_specifier_parse(enum lm_operator operator, struct lm_str version, struct lm_specifier *out, struct lm_err *err)
 {
-	*out = (struct lm_specifier){ .operator = operator, .text = version };
+	*out = (struct lm_specifier){ .operator= operator, .text = version };
 	if (version.len == 0)
 		return lm_err_set(err, LM_E_SYNTAX, "no version after '%s'", lm_operator_text(operator));
-	if (operator == LM_OPERATOR_ARBITRARY)
+	if (operator== LM_OPERATOR_ARBITRARY)
 		return 0;
 	struct lm_str number = version;
 	if (lm_str_ends(version, LM_STR(".*"))) {
@@ -154,8 +155,8 @@ static int
 parse_clause(struct lm_str clause, struct lm_specifier *out, struct lm_err *err)
 {
 	struct lm_scan scan = { clause, 0 };
-	enum lm_operator operator = lm_operator_scan(&scan);
-	if (operator == LM_OPERATOR_NONE)
+	enum lm_operator operator= lm_operator_scan(&scan);
+	if (operator== LM_OPERATOR_NONE)
 		return lm_err_set(err, LM_E_SYNTAX, "'%.*s' does not begin with a comparison such as '>='", LM_STR_ARG(clause));
 	struct lm_str version = lm_str_trim(lm_scan_rest(&scan));
 	for (size_t i = 0; i < version.len; i++)

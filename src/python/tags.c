@@ -149,8 +149,8 @@ macos_place_of(const struct lm_target *target, int major, int minor, struct lm_s
 	if (at == count)
 		return NONE;
 	if (own_major == 10)
-		return major == 10 && minor <= own_minor && minor >= macos_10_oldest(target)
-			? (own_minor - minor) * count + at : NONE;
+		return major == 10 && minor <= own_minor && minor >= macos_10_oldest(target) ? (own_minor - minor) * count + at
+											     : NONE;
 	if (major >= 11)
 		return major <= own_major && minor == 0 ? (own_major - major) * count + at : NONE;
 	if (major != 10 || minor < FIRST_MACOS_10_MINOR || minor > LAST_MACOS_10_MINOR || own_major < 11)
@@ -247,7 +247,8 @@ cpython_rank(const struct lm_target *target, int minor, struct lm_str abi, int p
 	int own_sections = has_abi3(target) ? 3 : 2;
 	if (place == ANY)
 		return minor == own && lm_str_equal(abi, LM_STR("none"))
-			? (own_sections + older_abi3_count(target) + own + 2) * count : NONE;
+			? (own_sections + older_abi3_count(target) + own + 2) * count
+			: NONE;
 	if (lm_str_equal(abi, LM_STR("abi3"))) {
 		if (!has_abi3(target) || minor > own || minor < OLDEST_ABI3_MINOR)
 			return NONE;

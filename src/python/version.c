@@ -57,8 +57,14 @@ read_pre(struct lm_scan *scan, struct lm_version *out)
 		const char *word; // a longer word before its own beginning
 		char letter;
 	} words[] = {
-		{ "alpha", 'a' }, { "a", 'a' }, { "beta", 'b' }, { "b", 'b' },
-		{ "preview", 'r' }, { "pre", 'r' }, { "c", 'r' }, { "rc", 'r' },
+		{ "alpha", 'a' },
+		{ "a", 'a' },
+		{ "beta", 'b' },
+		{ "b", 'b' },
+		{ "preview", 'r' },
+		{ "pre", 'r' },
+		{ "c", 'r' },
+		{ "rc", 'r' },
 	};
 	size_t start = scan->at;
 	skip_separator(scan);
@@ -251,7 +257,10 @@ lm_version_format(const struct lm_version *version, struct lm_buf *out)
 	for (size_t i = 0; i < version->release_count; i++)
 		lm_buf_format(out, "%s%llu", i > 0 ? "." : "", (unsigned long long)version->release[i]);
 	if (version->pre != 0)
-		lm_buf_format(out, "%s%llu", version->pre == 'a' ? "a" : version->pre == 'b' ? "b" : "rc",
+		lm_buf_format(out, "%s%llu",
+			version->pre == 'a'           ? "a"
+				: version->pre == 'b' ? "b"
+						      : "rc",
 			(unsigned long long)version->pre_number);
 	if (version->has_post)
 		lm_buf_format(out, ".post%llu", (unsigned long long)version->post);

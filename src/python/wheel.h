@@ -14,7 +14,8 @@ struct lm_wheel_name {
 	char name[256];    // normalised (PEP 503)
 	char version[256]; // as in the file name
 	char build[256];   // "" when none
-	char python[256], abi[256], platform[256]; // compressed tag sets, lower case: "cp311", "abi3", "manylinux_2_17_x86_64.manylinux2014_x86_64"
+	char python[256], abi[256],
+		platform[256]; // compressed tag sets, lower case: "cp311", "abi3", "manylinux_2_17_x86_64.manylinux2014_x86_64"
 };
 
 // As packaging.utils.parse_wheel_filename, and nothing but letters, digits and "-_.+!" in the name, so that it is safe

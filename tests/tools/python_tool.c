@@ -131,8 +131,10 @@ marker_eval(const json_t *question)
 static struct lm_target
 target_of(const json_t *object)
 {
-	struct lm_target target = { .py_version = member(object, "python"), .glibc_major = LM_DEFAULT_GLIBC_MAJOR,
-		.glibc_minor = LM_DEFAULT_GLIBC_MINOR, .macos_major = LM_DEFAULT_MACOS_MAJOR,
+	struct lm_target target = { .py_version = member(object, "python"),
+		.glibc_major = LM_DEFAULT_GLIBC_MAJOR,
+		.glibc_minor = LM_DEFAULT_GLIBC_MINOR,
+		.macos_major = LM_DEFAULT_MACOS_MAJOR,
 		.macos_minor = LM_DEFAULT_MACOS_MINOR };
 	const json_t *glibc = json_object_get(object, "glibc"), *macos = json_object_get(object, "macos");
 	if (!lm_platform_parse(member(object, "platform"), &target.platform) ||
@@ -221,8 +223,9 @@ record(const json_t *question)
 		char digest[44] = "";
 		if (row->has_digest)
 			lm_digest_base64(&row->digest, digest);
-		json_array_append_new(answer, json_pack("[s, s?, o]", row->path, row->has_digest ? digest : nullptr,
-			row->has_size ? json_integer((json_int_t)row->size) : json_null()));
+		json_array_append_new(answer,
+			json_pack("[s, s?, o]", row->path, row->has_digest ? digest : nullptr,
+				row->has_size ? json_integer((json_int_t)row->size) : json_null()));
 	}
 	return answer;
 }
@@ -249,9 +252,9 @@ package_of(const struct lm_lock_package *package)
 	json_t *wheels = json_array();
 	for (size_t i = 0; i < package->wheel_count; i++)
 		json_array_append_new(wheels, wheel_of(&package->wheels[i]));
-	return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:b, s:o}", "name", package->name, "version", package->version, "marker",
-		package->marker, "index", package->index, "from", package->inherited ? package->inherited_from : nullptr, "sdist",
-		package->has_sdist, "wheels", wheels);
+	return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:b, s:o}", "name", package->name, "version", package->version,
+		"marker", package->marker, "index", package->index, "from",
+		package->inherited ? package->inherited_from : nullptr, "sdist", package->has_sdist, "wheels", wheels);
 }
 
 // ["pylock", text, with_urls] -> what was read, and "text", written again
@@ -273,9 +276,9 @@ pylock(const json_t *question)
 	for (size_t i = 0; i < lock.runtime_count; i++) {
 		char hex[LM_DIGEST_HEX];
 		lm_digest_hex(&lock.runtimes[i].digest, hex);
-		json_array_append_new(runtimes, json_pack("{s:s, s:s, s:s?, s:s}", "platform",
-			lm_platform_name(lock.runtimes[i].platform), "name", lock.runtimes[i].name, "url", lock.runtimes[i].url,
-			"sha256", hex));
+		json_array_append_new(runtimes,
+			json_pack("{s:s, s:s, s:s?, s:s}", "platform", lm_platform_name(lock.runtimes[i].platform), "name",
+				lock.runtimes[i].name, "url", lock.runtimes[i].url, "sha256", hex));
 	}
 	return json_pack("{s:s?, s:o, s:o, s:o, s:o}", "requires_python", lock.requires_python, "environments", environments,
 		"packages", packages, "runtimes", runtimes, "text", text_of(&text));
@@ -299,7 +302,8 @@ pylock_select(const json_t *question)
 		if (!applies)
 			continue;
 		const struct lm_lock_wheel *wheel = lm_lock_best_wheel(&lock.packages[i], &target);
-		json_object_set_new(answer, lock.packages[i].name, wheel == nullptr ? json_null() : json_string(wheel->file_name));
+		json_object_set_new(
+			answer, lock.packages[i].name, wheel == nullptr ? json_null() : json_string(wheel->file_name));
 	}
 	return answer;
 }
