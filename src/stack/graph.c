@@ -216,15 +216,19 @@ linearize(struct lm_spec_reader *r, size_t self)
 {
 	struct lm_spec *spec = r->spec;
 	struct lm_layer_spec *layer = &spec->layers[self];
-	size_t count = layer->depend_count;
+	size_t count = layer->depend_count, total = 0;
+	for (size_t i = 0; i < count; i++)
+		total += spec->layers[layer->depends[i]].lower_count;
 	LM_AUTO(lm_free_ptr) struct order *orders = lm_alloc_array(count + 1, sizeof *orders);
+	LM_AUTO(lm_free_ptr) size_t *lists = lm_alloc_array(total, sizeof *lists);
 
+	size_t *own = lists;
 	for (size_t i = 0; i < count; i++) {
 		const struct lm_layer_spec *below = &spec->layers[layer->depends[i]];
-		size_t *own = lm_arena_alloc(&spec->arena, below->lower_count * sizeof *own);
 		own[0] = layer->depends[i]; // itself, then what it stands on, without the runtime
 		memcpy(own + 1, below->lower, (below->lower_count - 1) * sizeof *own);
 		orders[i] = (struct order){ .layers = own, .count = below->lower_count, .owner = layer->depends[i] };
+		own += below->lower_count;
 	}
 	orders[count] = (struct order){ .layers = layer->depends, .count = count, .owner = self };
 	layer->lower = lm_arena_alloc(&spec->arena, (spec->layer_count + 1) * sizeof *layer->lower);

@@ -115,7 +115,7 @@ long_texts_are_cut(void **state)
 	lm_diags_release(&diags);
 }
 
-// 500 frameworks, each on all before it: the merge must not be cubic in practice.
+// Each framework on all before it.
 static void
 a_dense_graph_is_linearized(void **state)
 {
