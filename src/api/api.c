@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-extern char **environ;
-
 struct lamina_stack {
 	struct lm_project project;
 	struct lm_err err;
@@ -113,7 +111,6 @@ make_settings(struct lamina_stack *stack, const struct lamina_options *options)
 		.runtime_mirror = copy(stack, options->runtime_mirror),
 		.local_wheels = wheels,
 		.local_wheel_count = count,
-		.child_env = (const char *const *)environ,
 		.no_index = options->no_index != 0,
 		.jobs = options->jobs,
 		.sink = { .emit = options->on_event == nullptr ? nullptr : forward_event, .context = stack } };

@@ -37,3 +37,10 @@ lm_process_find(const char *program, const char *path_list)
 	}
 	return nullptr;
 }
+
+const char *const *
+lm_process_environment(void)
+{
+	static const char *const none[] = { nullptr };
+	return environ == nullptr ? none : (const char *const *)(uintptr_t)environ;
+}

@@ -19,7 +19,7 @@ struct lm_name_pair {
 	size_t layer; // that wrote it (index into lm_spec.layers); SIZE_MAX: [tool.uv.sources]
 };
 
-enum { LM_SPEC_MAX_LAYERS = 512 };
+enum { LM_SPEC_MAX_LAYERS = 4096 };
 
 struct lm_placed_text {
 	char *text;

@@ -20,7 +20,6 @@ struct lm_settings {
 	size_t local_wheel_count;
 	const char *const *find_links;   // folders that only builds look in (PIP_FIND_LINKS), absolute
 	size_t find_link_count;
-	const char *const *child_env;    // "NAME=VALUE"... for child processes, null-terminated; null: ours
 	bool no_index;
 	unsigned jobs;              // 0: lm_cpu_count()
 	bool has_source_date;

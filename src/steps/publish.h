@@ -33,7 +33,7 @@ struct lm_publish_options {
 	bool tagged, force, dry_run;
 	bool has_format;
 	enum lm_format format;
-	int level;		   // LM_LEVEL_DEFAULT or one of the format's
+	int level;     // LM_LEVEL_DEFAULT or one of the format's
 };
 
 [[nodiscard]] int lm_step_publish(

@@ -5,6 +5,7 @@
 #include "os/file.h"
 #include "os/path.h"
 #include "os/process.h"
+#include "steps/child_env.h"
 #include "steps/output.h"
 #include "steps/publish.h"
 
@@ -63,9 +64,8 @@ postinstall(const struct run *run, const char *folder, const struct lm_work *wor
 		return 0;
 	}
 	const char *argv[] = { program, "-I", "-B", absolute, nullptr };
-	struct lm_process process = {
-		.argv = argv, .env = run->project->settings.child_env, .timeout_ms = POSTINSTALL_TIMEOUT_MS
-	};
+	LM_AUTO(lm_free_ptr) const char **env = lm_child_env(nullptr, 0);
+	struct lm_process process = { .argv = argv, .env = env, .timeout_ms = POSTINSTALL_TIMEOUT_MS };
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
 	if (lm_process_run(&process, &result, err) < 0)
 		return lm_err_wrap(err, "running postinstall.py of layer '%s'", spec->name);

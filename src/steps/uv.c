@@ -4,6 +4,7 @@
 #include "os/file.h"
 #include "os/path.h"
 #include "os/process.h"
+#include "steps/child_env.h"
 #include "steps/sources.h"
 
 #include <string.h>
@@ -14,28 +15,6 @@ static const char *
 uv_program(const struct lm_project *project)
 {
 	return project->settings.uv == nullptr ? "uv" : project->settings.uv;
-}
-
-// The child's environment: ours without what overrides names, then the overrides. The array is the caller's, the
-// strings are borrowed.
-static const char **
-child_env(const char *const *base, const char *const *overrides, size_t override_count)
-{
-	size_t count = 0;
-	while (base != nullptr && base[count] != nullptr)
-		count++;
-	const char **env = lm_alloc_array(count + override_count + 1, sizeof *env);
-	size_t used = 0;
-	for (size_t i = 0; i < count; i++) {
-		bool replaced = false;
-		for (size_t j = 0; j < override_count && !replaced; j++)
-			replaced = strncmp(base[i], overrides[j], strcspn(overrides[j], "=") + 1) == 0;
-		if (!replaced)
-			env[used++] = base[i];
-	}
-	for (size_t j = 0; j < override_count; j++)
-		env[used++] = overrides[j];
-	return env;
 }
 
 static void
@@ -134,7 +113,7 @@ run_uv(struct lm_project *project, const char *const *argv, const char *folder, 
 	LM_AUTO(lm_free_ptr) char *config_home = lm_format("XDG_CONFIG_HOME=%s", folder);
 	LM_AUTO(lm_free_ptr) char *config_dirs = lm_format("XDG_CONFIG_DIRS=%s", folder);
 	const char *overrides[] = { config_home, config_dirs, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "NO_COLOR=1" };
-	LM_AUTO(lm_free_ptr) const char **env = child_env(project->settings.child_env, overrides, LM_COUNT(overrides));
+	LM_AUTO(lm_free_ptr) const char **env = lm_child_env(overrides, LM_COUNT(overrides));
 	struct lm_process process = {
 		.argv = argv, .env = env, .cwd = folder, .timeout_ms = UV_TIMEOUT_MS, .output_max = UV_OUTPUT_MAX
 	};

@@ -42,7 +42,7 @@ const char *lm_command_name(enum lm_command command);
 // The table behind them, for completions: the summary of the index-th command (null after the last), the index-th option.
 struct lm_option_info {
 	const char *name, *argument, *help; // argument null: a switch
-	char letter;			// or 0
+	char letter;   // or 0
 };
 const char *lm_command_at(size_t index, enum lm_command *command);
 bool lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out);

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern char **environ;
-
 static const char *
 from_env(const char *name)
 {
@@ -36,43 +34,6 @@ read_number(const char *what, const char *text, uint64_t max, uint64_t *out, str
 	if (lm_parse_u64(lm_str_of(text), max, out))
 		return 0;
 	return lm_err_set(err, LM_E_USAGE, "%s is '%s', not a number from 0 to %llu", what, text, (unsigned long long)max);
-}
-
-// Variables of the resolver that say where packages are or how to get there; all others would change what it resolves.
-static bool
-resolver_may_see(const char *variable)
-{
-	static const char *const kept[] = { "UV_DEFAULT_INDEX=", "UV_INDEX=", "UV_INDEX_URL=", "UV_EXTRA_INDEX_URL=",
-		"UV_INDEX_", "UV_FIND_LINKS=", "UV_CACHE_DIR=", "UV_NATIVE_TLS=", "UV_SYSTEM_CERTS=", "UV_INSECURE_HOST=",
-		"UV_OFFLINE=", "UV_HTTP_", "UV_KEYRING_PROVIDER=", "UV_CONCURRENT_", "UV_NETRC=" };
-	if (!lm_cstr_starts(variable, "UV_"))
-		return true;
-	if (lm_cstr_starts(variable, "UV_INDEX_STRATEGY="))
-		return false;
-	for (size_t i = 0; i < LM_COUNT(kept); i++)
-		if (lm_cstr_starts(variable, kept[i]))
-			return true;
-	return false;
-}
-
-static bool
-python_may_see(const char *variable)
-{
-	return !lm_cstr_starts(variable, "PYTHON") && !lm_cstr_starts(variable, "VIRTUAL_ENV=") &&
-		!lm_cstr_starts(variable, "LD_LIBRARY_PATH=") && !lm_cstr_starts(variable, "__PYVENV_LAUNCHER__=");
-}
-
-static const char *const *
-child_env(struct lm_run *run)
-{
-	size_t count = 0, used = 0;
-	while (environ[count] != nullptr)
-		count++;
-	const char **env = lm_arena_alloc(&run->arena, (count + 1) * sizeof *env);
-	for (size_t i = 0; i < count; i++)
-		if (resolver_may_see(environ[i]) && python_may_see(environ[i]))
-			env[used++] = environ[i];
-	return env;
 }
 
 const char *
@@ -167,7 +128,6 @@ lm_run_settings(struct lm_run *run, struct lm_err *err)
 		settings->has_source_date = true;
 		settings->source_date_s = (int64_t)number;
 	}
-	settings->child_env = child_env(run);
 	wheel_folders(run);
 	return choose_platforms(run, err);
 }
