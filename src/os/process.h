@@ -37,3 +37,5 @@ void lm_process_result_release(struct lm_process_result *result);
 // The absolute path of a program as PATH has it, or null. Yours to lm_free.
 //   path_list  "folder:folder"; null: our PATH. Empty and relative folders are passed over.
 char *lm_process_find(const char *program, const char *path_list);
+// Our own environment, as a null-terminated "NAME=VALUE" list, borrowed: what children inherit.
+const char *const *lm_process_environment(void);

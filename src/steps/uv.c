@@ -108,7 +108,7 @@ explain(const struct lm_buf *said, struct lm_buf *out)
 
 // Run uv in `folder`; its standard output is yours.
 static int
-run_uv(struct lm_project *project, const char *const *argv, const char *folder, struct lm_buf *output, struct lm_err *err)
+run_uv(const char *const *argv, const char *folder, struct lm_buf *output, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *config_home = lm_format("XDG_CONFIG_HOME=%s", folder);
 	LM_AUTO(lm_free_ptr) char *config_dirs = lm_format("XDG_CONFIG_DIRS=%s", folder);
@@ -223,7 +223,7 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 		argv[n++] = find_link(project, project->spec.find_links[i], &arena);
 	}
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
-	if (run_uv(project, argv, folder, &output, err) < 0)
+	if (run_uv(argv, folder, &output, err) < 0)
 		return -1;
 	return read_answer(folder, out, err);
 }
@@ -238,7 +238,7 @@ lm_uv_python_list(struct lm_project *project, const char *implementation, json_t
 	const char *argv[] = { uv_program(project), "python", "list", "--only-downloads", "--all-platforms", "--all-arches",
 		"--output-format", "json", implementation, nullptr };
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
-	if (run_uv(project, argv, folder, &output, err) < 0)
+	if (run_uv(argv, folder, &output, err) < 0)
 		return lm_err_wrap(err, "asking the resolver for '%s'", implementation);
 	return lm_json_parse(lm_buf_view(&output), out, err);
 }
