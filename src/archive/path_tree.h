@@ -28,7 +28,6 @@ struct lm_path_tree {
 // Add a path (checked, '/' separated) and the folders it needs.
 //   path  outlives the tree
 // Returns null, or the node that is in the way: the same path (unless both are folders), or a file or link above it.
-const struct lm_path_node *lm_path_tree_add(
-	struct lm_path_tree *tree, const char *path, enum lm_path_kind kind, size_t index);
+const struct lm_path_node *lm_path_tree_add(struct lm_path_tree *tree, const char *path, enum lm_path_kind kind, size_t index);
 const struct lm_path_node *lm_path_tree_find(const struct lm_path_tree *tree, const char *path); // null when absent
 void lm_path_tree_release(struct lm_path_tree *tree);

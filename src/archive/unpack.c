@@ -79,8 +79,9 @@ place(struct unpacking *unpacking, const char *name, const char *path, enum lm_p
 	if (other == nullptr)
 		return 0;
 	if (other->len == strlen(path))
-		return unpack_bad(unpacking, name, err, other->kind == LM_PATH_FOLDER || kind == LM_PATH_FOLDER
-				? "is a folder in one place and none in another" : "is there twice");
+		return unpack_bad(unpacking, name, err,
+			other->kind == LM_PATH_FOLDER || kind == LM_PATH_FOLDER ? "is a folder in one place and none in another"
+										: "is there twice");
 	return unpack_bad(unpacking, name, err, "is below the %s '%s'", other->kind == LM_PATH_LINK ? "link" : "file",
 		lm_shown((struct lm_str){ other->path, other->len }).text);
 }
@@ -161,8 +162,8 @@ unpack_hard_link(struct unpacking *unpacking, const char *name, const char *path
 	const char *inner = nullptr;
 	struct lm_err reason = {};
 	if (inner_path(unpacking, target, false, &inner, &reason) < 0)
-		return unpack_bad(unpacking, name, err, "is a hard link with an unsafe target ('%s')",
-			lm_shown(lm_str_of(target)).text);
+		return unpack_bad(
+			unpacking, name, err, "is a hard link with an unsafe target ('%s')", lm_shown(lm_str_of(target)).text);
 	const struct lm_path_node *node = lm_path_tree_find(&unpacking->paths, inner);
 	if (node == nullptr || node->kind != LM_PATH_FILE)
 		return unpack_bad(unpacking, name, err, "is a hard link to '%s', which is no file before it",
@@ -178,8 +179,8 @@ unpack_hard_link(struct unpacking *unpacking, const char *name, const char *path
 }
 
 int
-unpack_file_begin(struct unpacking *unpacking, const char *name, const char *path, uint64_t size, bool executable,
-	struct lm_err *err)
+unpack_file_begin(
+	struct unpacking *unpacking, const char *name, const char *path, uint64_t size, bool executable, struct lm_err *err)
 {
 	if (count_bytes(unpacking, size, err) < 0 || place(unpacking, name, path, LM_PATH_FILE, err) < 0)
 		return -1;
@@ -189,7 +190,9 @@ unpack_file_begin(struct unpacking *unpacking, const char *name, const char *pat
 		.executable = executable,
 		.size = size,
 		.origin = unpacking->origin,
-		.content = { .kind = LM_CONTENT_FILE, .file = unpacking->blob_path, .offset = unpacking->blob.size_bytes,
+		.content = { .kind = LM_CONTENT_FILE,
+			.file = unpacking->blob_path,
+			.offset = unpacking->blob.size_bytes,
 			.stored_size = size },
 	};
 	unpacking->expected = size;
@@ -260,8 +263,8 @@ unpack_all(struct unpacking *unpacking, struct lm_err *err)
 }
 
 int
-lm_unpack(const char *path, const char *strip, const char *blob_path, const char *origin,
-	const struct lm_unpack_limits *limits, struct lm_entries *entries, struct lm_err *err)
+lm_unpack(const char *path, const char *strip, const char *blob_path, const char *origin, const struct lm_unpack_limits *limits,
+	struct lm_entries *entries, struct lm_err *err)
 {
 	size_t before = entries->count;
 	struct unpacking unpacking = {

@@ -25,15 +25,16 @@ int unpack_bad(const struct unpacking *unpacking, const char *name, struct lm_er
 
 // Count one more entry and check its name, as it is in the archive. *path gets what the entry is called (in the arena of
 // the entries), null for the root itself and the folder that is stripped.
-[[nodiscard]] int unpack_name(struct unpacking *unpacking, const char *name, bool is_folder, const char **path, struct lm_err *err);
+[[nodiscard]] int unpack_name(
+	struct unpacking *unpacking, const char *name, bool is_folder, const char **path, struct lm_err *err);
 [[nodiscard]] int unpack_folder(struct unpacking *unpacking, const char *name, const char *path, struct lm_err *err);
 [[nodiscard]] int unpack_link(
 	struct unpacking *unpacking, const char *name, const char *path, const char *target, struct lm_err *err);
 [[nodiscard]] int unpack_hard_link(
 	struct unpacking *unpacking, const char *name, const char *path, const char *target, struct lm_err *err);
 // A file of `size` bytes: begin, then its bytes in pieces, then end.
-[[nodiscard]] int unpack_file_begin(struct unpacking *unpacking, const char *name, const char *path, uint64_t size,
-	bool executable, struct lm_err *err);
+[[nodiscard]] int unpack_file_begin(
+	struct unpacking *unpacking, const char *name, const char *path, uint64_t size, bool executable, struct lm_err *err);
 [[nodiscard]] int unpack_file_bytes(void *unpacking, const void *bytes, size_t len, struct lm_err *err); // a lm_content_sink
 [[nodiscard]] int unpack_file_end(struct unpacking *unpacking, const char *name, struct lm_err *err);
 

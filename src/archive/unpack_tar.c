@@ -37,8 +37,8 @@ read_bytes(struct unpacking *unpacking, struct archive *archive, const char *nam
 }
 
 static int
-read_file(struct unpacking *unpacking, struct archive *archive, struct archive_entry *entry, const char *name,
-	const char *path, struct lm_err *err)
+read_file(struct unpacking *unpacking, struct archive *archive, struct archive_entry *entry, const char *name, const char *path,
+	struct lm_err *err)
 {
 	if (archive_entry_sparse_count(entry) != 0)
 		return unpack_bad(unpacking, name, err, "is a sparse file");

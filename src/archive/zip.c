@@ -30,8 +30,8 @@ bad(const struct lm_zip *zip, struct lm_err *err, const char *what)
 }
 
 // A fault of one member.
-#define bad_member(zip, member_name, err, format, ...)                                                          \
-	lm_err_set((err), LM_E_SYNTAX, "'%s' is not a valid zip file: member '%s' " format, (zip)->label,       \
+#define bad_member(zip, member_name, err, format, ...) \
+	lm_err_set((err), LM_E_SYNTAX, "'%s' is not a valid zip file: member '%s' " format, (zip)->label, \
 		lm_shown(member_name).text __VA_OPT__(, ) __VA_ARGS__)
 
 // The end record is the last one whose signature is there; readers that take another one are given no choice.
@@ -135,8 +135,8 @@ check_name(const struct lm_zip *zip, struct lm_str name, unsigned flags, struct 
 }
 
 static int
-check_kind(const struct lm_zip *zip, struct lm_str name, const struct lm_zip_member *member, unsigned flags,
-	unsigned method, const struct lm_zip_limits *limits, struct lm_err *err)
+check_kind(const struct lm_zip *zip, struct lm_str name, const struct lm_zip_member *member, unsigned flags, unsigned method,
+	const struct lm_zip_limits *limits, struct lm_err *err)
 {
 	if ((flags & (ZIP_FLAG_ENCRYPTED | ZIP_FLAG_STRONG | ZIP_FLAG_MASKED)) != 0)
 		return bad_member(zip, name, err, "is encrypted");
@@ -161,8 +161,9 @@ check_sizes(const struct lm_zip *zip, struct lm_str name, const struct lm_zip_me
 	const struct lm_zip_limits *limits, uint64_t *total, struct lm_err *err)
 {
 	if (member->size > limits->max_member_bytes)
-		return lm_err_set(err, LM_E_LIMIT, "'%s' is refused: member '%s' claims %llu bytes, the limit is %llu", zip->label,
-			lm_shown(name).text, (unsigned long long)member->size, (unsigned long long)limits->max_member_bytes);
+		return lm_err_set(err, LM_E_LIMIT, "'%s' is refused: member '%s' claims %llu bytes, the limit is %llu",
+			zip->label, lm_shown(name).text, (unsigned long long)member->size,
+			(unsigned long long)limits->max_member_bytes);
 	if (!member->deflated && member->size != member->stored_size)
 		return bad_member(zip, name, err, "is stored, and its two sizes differ");
 	if (member->stored_size > zip->map.len)
@@ -228,8 +229,9 @@ read_directory(struct lm_zip *zip, const struct directory *directory, const stru
 	if (at != directory->end)
 		return bad(zip, err, "its central directory is longer than its members");
 	if (!__builtin_mul_overflow(zip->map.len, limits->max_ratio, &most) && total > most)
-		return lm_err_set(err, LM_E_LIMIT, "'%s' is refused: its members claim %llu bytes, more than %llu times its own size",
-			zip->label, (unsigned long long)total, (unsigned long long)limits->max_ratio);
+		return lm_err_set(err, LM_E_LIMIT,
+			"'%s' is refused: its members claim %llu bytes, more than %llu times its own size", zip->label,
+			(unsigned long long)total, (unsigned long long)limits->max_ratio);
 	return 0;
 }
 
@@ -274,8 +276,7 @@ read_all(struct lm_zip *zip, const struct lm_zip_limits *limits, struct lm_err *
 }
 
 int
-lm_zip_open_as(struct lm_zip *zip, const char *path, const char *label, const struct lm_zip_limits *limits,
-	struct lm_err *err)
+lm_zip_open_as(struct lm_zip *zip, const char *path, const char *label, const struct lm_zip_limits *limits, struct lm_err *err)
 {
 	struct lm_zip_limits defaults = lm_zip_default_limits();
 	*zip = (struct lm_zip){};

@@ -44,10 +44,9 @@ struct lm_zip_limits lm_zip_default_limits(void);
 // that hides members, a second end record, local header that disagrees with the central one (name, flags, sizes, crc, method),
 // overlapping members, duplicate names, encryption, unknown methods, names with NUL, backslash, not UTF-8, or not ASCII
 // without the UTF-8 flag, links (unless limits->links) and special files; LM_E_LIMIT beyond the limits. Data descriptors are accepted when they agree.
-[[nodiscard]] int lm_zip_open(
-	struct lm_zip *zip, const char *path, const struct lm_zip_limits *limits, struct lm_err *err);
-[[nodiscard]] int lm_zip_open_as(struct lm_zip *zip, const char *path, const char *label,
-	const struct lm_zip_limits *limits, struct lm_err *err);
+[[nodiscard]] int lm_zip_open(struct lm_zip *zip, const char *path, const struct lm_zip_limits *limits, struct lm_err *err);
+[[nodiscard]] int lm_zip_open_as(
+	struct lm_zip *zip, const char *path, const char *label, const struct lm_zip_limits *limits, struct lm_err *err);
 const struct lm_zip_member *lm_zip_find(const struct lm_zip *zip, const char *name); // null when absent
 // Read one member whole; size and CRC are checked. *out is NUL-terminated, yours to lm_free.
 [[nodiscard]] int lm_zip_read(const struct lm_zip *zip, const struct lm_zip_member *member, uint64_t max_bytes, char **out,

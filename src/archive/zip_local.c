@@ -41,7 +41,8 @@ read_zip64(const unsigned char *at, size_t left, struct zip_sizes *sizes)
 const char *
 zip_extra_read(const unsigned char *extra, size_t len, struct lm_str name, struct zip_sizes *sizes)
 {
-	bool seen = false, wanted = sizes->size == UINT32_MAX || sizes->stored_size == UINT32_MAX ||
+	bool seen = false,
+	     wanted = sizes->size == UINT32_MAX || sizes->stored_size == UINT32_MAX ||
 		(sizes->has_offset && sizes->offset == UINT32_MAX);
 	while (len >= 4) {
 		unsigned id = zip_u16(extra);
@@ -113,8 +114,10 @@ check_values(const struct lm_zip *zip, const struct zip_span *span, const unsign
 static int
 check_header(const struct lm_zip *zip, const struct zip_span *span, uint64_t end, uint64_t *data_end, struct lm_err *err)
 {
-	enum { COMPARED = ZIP_FLAG_ENCRYPTED | ZIP_FLAG_DESCRIPTOR | ZIP_FLAG_PATCH | ZIP_FLAG_STRONG | ZIP_FLAG_UTF8 |
-		ZIP_FLAG_MASKED };
+	enum {
+		COMPARED = ZIP_FLAG_ENCRYPTED | ZIP_FLAG_DESCRIPTOR | ZIP_FLAG_PATCH | ZIP_FLAG_STRONG | ZIP_FLAG_UTF8 |
+			ZIP_FLAG_MASKED
+	};
 	struct lm_zip_member *member = span->member;
 	if (span->start > end || end - span->start < ZIP_LOCAL_SIZE)
 		return bad_record(zip, member, err, "has no local header");
@@ -152,15 +155,17 @@ zip_check_locals(const struct lm_zip *zip, struct zip_span *spans, uint64_t end,
 	if (zip->count > 0)
 		qsort(spans, zip->count, sizeof *spans, compare_spans);
 	if ((zip->count > 0 ? spans[0].start : end) != 0)
-		return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a valid zip file: it begins with bytes of no member", zip->label);
+		return lm_err_set(
+			err, LM_E_SYNTAX, "'%s' is not a valid zip file: it begins with bytes of no member", zip->label);
 	for (size_t i = 0; i < zip->count; i++) {
 		uint64_t data_end = 0, next = i + 1 < zip->count ? spans[i + 1].start : end;
 		const struct lm_zip_member *member = spans[i].member;
 		if (check_header(zip, &spans[i], end, &data_end, err) < 0)
 			return -1;
 		if (next < data_end)
-			return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a valid zip file: members '%s' and '%s' overlap", zip->label,
-				lm_shown(lm_str_of(member->name)).text, lm_shown(lm_str_of(spans[i + 1].member->name)).text);
+			return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a valid zip file: members '%s' and '%s' overlap",
+				zip->label, lm_shown(lm_str_of(member->name)).text,
+				lm_shown(lm_str_of(spans[i + 1].member->name)).text);
 		bool descriptor = (spans[i].flags & ZIP_FLAG_DESCRIPTOR) != 0;
 		if (descriptor && !descriptor_matches(zip->map.ptr + data_end, next - data_end, member))
 			return bad_record(zip, member, err, "has a data descriptor that does not match");

@@ -87,8 +87,8 @@ read_deflated(struct reading *reading, const unsigned char *bytes, struct lm_err
 }
 
 int
-lm_zip_stream(const struct lm_zip *zip, const struct lm_zip_member *member, lm_content_sink *chunk, void *context,
-	struct lm_err *err)
+lm_zip_stream(
+	const struct lm_zip *zip, const struct lm_zip_member *member, lm_content_sink *chunk, void *context, struct lm_err *err)
 {
 	struct reading reading = { .zip = zip, .member = member, .chunk = chunk, .context = context };
 	const unsigned char *bytes = zip->map.ptr + member->offset;

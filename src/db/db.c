@@ -100,8 +100,9 @@ migrate_once(struct lm_db *db, const char *const *migrations, size_t count, bool
 	if (lm_db_begin(db, err) < 0 || user_version(db, &version, err) < 0)
 		return -1;
 	if (version > count)
-		return lm_err_set(err, LM_E_UNSUPPORTED, "database '%s' was written by a newer lamina (format %llu, this one knows %zu)",
-			db->path, (unsigned long long)version, count);
+		return lm_err_set(err, LM_E_UNSUPPORTED,
+			"database '%s' was written by a newer lamina (format %llu, this one knows %zu)", db->path,
+			(unsigned long long)version, count);
 	*more = version < count;
 	if (!*more) {
 		lm_db_rollback(db);
@@ -129,13 +130,12 @@ migrate(struct lm_db *db, const char *const *migrations, size_t count, struct lm
 }
 
 int
-lm_db_open(struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count,
-	struct lm_err *err)
+lm_db_open(struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err)
 {
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = lm_alloc(sizeof *db);
 	db->path = lm_strdup(path);
-	int status = sqlite3_open_v2(
-		path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+	int status =
+		sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
 	if (status != SQLITE_OK)
 		return fail(db, status, "open", err);
 	(void)sqlite3_extended_result_codes(db->handle, 1);
@@ -226,8 +226,9 @@ note_bind(struct lm_stmt *stmt, int status)
 void
 lm_stmt_bind_text(struct lm_stmt *stmt, int index, const char *text)
 {
-	note_bind(stmt, text == nullptr ? sqlite3_bind_null(stmt->handle, index)
-					: sqlite3_bind_text64(stmt->handle, index, text, strlen(text), SQLITE_TRANSIENT, SQLITE_UTF8));
+	note_bind(stmt,
+		text == nullptr ? sqlite3_bind_null(stmt->handle, index)
+				: sqlite3_bind_text64(stmt->handle, index, text, strlen(text), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 void

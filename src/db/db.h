@@ -14,8 +14,8 @@ struct lm_db; // a connection; one thread at a time
 //               also when several processes open the database at the same time; it must not begin or commit one.
 // Errors of all calls: LM_E_INTEGRITY (not a database, or damaged), LM_E_CONFLICT (a constraint), LM_E_SYNTAX (a statement that
 // does not fit the schema), LM_E_IO (all else; "another process holds it" after the time-out).
-[[nodiscard]] int lm_db_open(struct lm_db **out, const char *path, const char *const *migrations,
-	size_t migration_count, struct lm_err *err);
+[[nodiscard]] int lm_db_open(
+	struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err);
 void lm_db_close(struct lm_db *db);
 void lm_db_close_ptr(struct lm_db **db); // for LM_AUTO
 

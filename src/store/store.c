@@ -158,7 +158,8 @@ store_set_aside(struct lm_store *store, const struct lm_digest *digest, const ch
 	}
 	if (lm_dir_remove(bad, err) < 0 || lm_file_rename(path, bad, err) < 0)
 		return -1;
-	lm_emit_warning(&store->sink, "'%s' in the store was damaged (it is not what its digest says): set aside as '%s'", name, bad);
+	lm_emit_warning(
+		&store->sink, "'%s' in the store was damaged (it is not what its digest says): set aside as '%s'", name, bad);
 	return 0;
 }
 

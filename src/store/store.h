@@ -64,14 +64,15 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 	struct lm_entries *entries, struct lm_err *err);
 
 // Small values remembered between runs (for example the size and time of a file that was hashed), in store.sqlite.
-[[nodiscard]] int lm_store_note_get(struct lm_store *store, const char *key, char **value, struct lm_err *err); // *value null when absent
+[[nodiscard]] int lm_store_note_get(
+	struct lm_store *store, const char *key, char **value, struct lm_err *err); // *value null when absent
 [[nodiscard]] int lm_store_note_set(struct lm_store *store, const char *key, const char *value, struct lm_err *err);
 
 // Look at the bytes of one source and of what was made of it; for a caller that met LM_E_INTEGRITY while it read contents.
 //   name        for messages
 //   *set_aside  something did not match and is out of the way (with a warning): fetch again, and ask for the entries again
-[[nodiscard]] int lm_store_recheck(struct lm_store *store, const struct lm_digest *digest, const char *name, bool *set_aside,
-	struct lm_err *err);
+[[nodiscard]] int lm_store_recheck(
+	struct lm_store *store, const struct lm_digest *digest, const char *name, bool *set_aside, struct lm_err *err);
 
 struct lm_store_size {
 	struct {

@@ -117,21 +117,22 @@ read_source(struct source *source, struct lm_err *err)
 static int
 compute_wheel(struct source *source, struct lm_err *err)
 {
-	return store_wheel_read(source->path, source->digest, source->name, source->index.origin, source->entries,
-		&source->damaged, err);
+	return store_wheel_read(
+		source->path, source->digest, source->name, source->index.origin, source->entries, &source->damaged, err);
 }
 
 int
-lm_store_wheel_entries(struct lm_store *store, const struct lm_digest *wheel, const char *name, struct lm_entries *entries,
-	struct lm_err *err)
+lm_store_wheel_entries(
+	struct lm_store *store, const struct lm_digest *wheel, const char *name, struct lm_entries *entries, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *origin = nullptr;
 	if (store_wheel_origin(name, &origin, err) < 0)
 		return -1;
 	struct source source = { .store = store, .digest = wheel, .name = name, .entries = entries, .compute = compute_wheel };
 	LM_AUTO(lm_free_ptr) char *path = store_path(store, "sources", wheel, "");
-	source.index = (struct store_index){ .suffix = ".wheel", .origin = origin,
-		.content_file = lm_arena_strdup(&entries->arena, path) };
+	source.index = (struct store_index){
+		.suffix = ".wheel", .origin = origin, .content_file = lm_arena_strdup(&entries->arena, path)
+	};
 	int rc = read_source(&source, err);
 	lm_free(source.path);
 	return rc;
@@ -143,7 +144,8 @@ hash_or_unpack(void *context, size_t index, struct lm_err *err)
 {
 	struct source *source = context;
 	if (index == 1)
-		return lm_unpack(source->path, "python", source->index.content_file, source->name, nullptr, source->entries, err);
+		return lm_unpack(
+			source->path, "python", source->index.content_file, source->name, nullptr, source->entries, err);
 	bool matches = false;
 	if (store_check_source(source->path, source->digest, &matches, err) < 0)
 		return -1;
@@ -166,13 +168,16 @@ compute_runtime(struct source *source, struct lm_err *err)
 }
 
 int
-lm_store_runtime_entries(struct lm_store *store, const struct lm_digest *archive, const char *name,
-	struct lm_entries *entries, struct lm_err *err)
+lm_store_runtime_entries(struct lm_store *store, const struct lm_digest *archive, const char *name, struct lm_entries *entries,
+	struct lm_err *err)
 {
-	struct source source = { .store = store, .digest = archive, .name = name, .entries = entries, .compute = compute_runtime };
+	struct source source = {
+		.store = store, .digest = archive, .name = name, .entries = entries, .compute = compute_runtime
+	};
 	LM_AUTO(lm_free_ptr) char *blob = store_path(store, "blobs", archive, "");
-	source.index = (struct store_index){ .suffix = ".runtime", .origin = name,
-		.content_file = lm_arena_strdup(&entries->arena, blob) };
+	source.index = (struct store_index){
+		.suffix = ".runtime", .origin = name, .content_file = lm_arena_strdup(&entries->arena, blob)
+	};
 	int rc = read_source(&source, err);
 	lm_free(source.path);
 	return rc;

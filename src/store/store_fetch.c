@@ -157,8 +157,8 @@ is_here(struct lm_store *store, const struct lm_wanted *wanted, bool *here, stru
 	if (store_check_source(path, &wanted->digest, &matches, err) < 0)
 		return -1;
 	if (matches)
-		return lm_err_set(err, LM_E_INTEGRITY, "'%s' has %llu bytes where %llu are expected, and the expected digest", wanted->name,
-			(unsigned long long)info.size_bytes, (unsigned long long)wanted->size_bytes);
+		return lm_err_set(err, LM_E_INTEGRITY, "'%s' has %llu bytes where %llu are expected, and the expected digest",
+			wanted->name, (unsigned long long)info.size_bytes, (unsigned long long)wanted->size_bytes);
 	*here = false;
 	return store_set_aside(store, &wanted->digest, wanted->name, err);
 }
@@ -197,7 +197,8 @@ take_from(struct lm_store *store, const struct lm_wanted *wanted, const char *fo
 			return -1;
 	}
 	if (!*done)
-		lm_emit_warning(&store->sink, "'%s' is not the file that was locked (its digest differs) and is passed over", path);
+		lm_emit_warning(
+			&store->sink, "'%s' is not the file that was locked (its digest differs) and is passed over", path);
 	return 0;
 }
 
@@ -250,7 +251,8 @@ check_places(const struct missing *missing, const char *const *folders, size_t f
 
 // Download sources whose locks we hold.
 static int
-download_locked(struct lm_store *store, const struct lm_wanted *const *items, size_t count, unsigned parallel, struct lm_err *err)
+download_locked(
+	struct lm_store *store, const struct lm_wanted *const *items, size_t count, unsigned parallel, struct lm_err *err)
 {
 	struct lm_download downloads[BATCH] = {};
 	char *paths[BATCH] = {};
@@ -282,7 +284,8 @@ download_locked(struct lm_store *store, const struct lm_wanted *const *items, si
 }
 
 static int
-download_batch(struct lm_store *store, const struct lm_wanted *const *items, size_t count, unsigned parallel, struct lm_err *err)
+download_batch(
+	struct lm_store *store, const struct lm_wanted *const *items, size_t count, unsigned parallel, struct lm_err *err)
 {
 	struct lm_lock locks[BATCH] = {};
 	int rc = 0;

@@ -159,8 +159,8 @@ merge(struct items *items)
 static int
 remove_item(struct lm_store *store, const struct item *item, struct lm_err *err)
 {
-	static const char *const parts[][2] = { { "index", ".wheel" }, { "index", ".runtime" }, { "blobs", "" }, { "sources", "" },
-		{ "sources", ".partial" } };
+	static const char *const parts[][2] = { { "index", ".wheel" }, { "index", ".runtime" }, { "blobs", "" },
+		{ "sources", "" }, { "sources", ".partial" } };
 	struct lm_digest digest = {};
 	if (!lm_digest_parse(lm_str_of(item->key), &digest)) {
 		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(store->root, item->key);
@@ -175,7 +175,8 @@ remove_item(struct lm_store *store, const struct item *item, struct lm_err *err)
 }
 
 static int
-remove_oldest(struct lm_store *store, const struct items *items, uint64_t max_bytes, struct lm_store_gc *out, struct lm_err *err)
+remove_oldest(
+	struct lm_store *store, const struct items *items, uint64_t max_bytes, struct lm_store_gc *out, struct lm_err *err)
 {
 	int64_t recent = lm_clock_now_s() - RECENT_S;
 	for (size_t i = 0; i < items->count; i++)

@@ -130,8 +130,8 @@ read_text(struct lm_str rest, struct store_index *index, struct lm_entries *entr
 		return STORE_INDEX_DAMAGED;
 	if (format != STORE_INDEX_FORMAT)
 		return STORE_INDEX_ABSENT;
-	if (!take_line(&rest, "source", &value) || !lm_digest_parse(value, &source) || !lm_digest_equal(&source, index->source) ||
-		!take_line(&rest, "origin", &value))
+	if (!take_line(&rest, "source", &value) || !lm_digest_parse(value, &source) ||
+		!lm_digest_equal(&source, index->source) || !take_line(&rest, "origin", &value))
 		return STORE_INDEX_DAMAGED;
 	if (index->origin == nullptr)
 		index->origin = end_here(value);

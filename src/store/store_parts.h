@@ -24,7 +24,8 @@ struct lm_store {
 };
 
 // "<root>/<kind>/<2 hex>/<62 hex><suffix>". Yours to lm_free.
-[[nodiscard]] char *store_path(const struct lm_store *store, const char *kind, const struct lm_digest *digest, const char *suffix);
+[[nodiscard]] char *store_path(
+	const struct lm_store *store, const char *kind, const struct lm_digest *digest, const char *suffix);
 // Make the folder a path is in.
 [[nodiscard]] int store_make_parent(const char *path, struct lm_err *err);
 // Take the lock of one digest.

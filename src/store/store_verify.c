@@ -32,13 +32,15 @@ remove_blob(struct lm_store *store, const struct lm_digest *digest, const char *
 	LM_AUTO(lm_free_ptr) char *index = store_path(store, "index", digest, ".runtime");
 	if (lm_file_remove(index, err) < 0 || lm_file_remove(blob, err) < 0)
 		return -1;
-	lm_emit_warning(&store->sink, "what was unpacked of '%s' in the store was damaged: removed, to be unpacked again", name);
+	lm_emit_warning(
+		&store->sink, "what was unpacked of '%s' in the store was damaged: removed, to be unpacked again", name);
 	return 0;
 }
 
 // A blob without a readable index is not used by anybody, and is not bad.
 static int
-check_blob(struct lm_store *store, const struct lm_digest *digest, const char *name, uint64_t *bytes, bool *bad, struct lm_err *err)
+check_blob(struct lm_store *store, const struct lm_digest *digest, const char *name, uint64_t *bytes, bool *bad,
+	struct lm_err *err)
 {
 	LM_AUTO(lm_entries_release) struct lm_entries entries = {};
 	LM_AUTO(lm_free_ptr) char *blob = store_path(store, "blobs", digest, "");
@@ -58,7 +60,8 @@ check_blob(struct lm_store *store, const struct lm_digest *digest, const char *n
 }
 
 static int
-check_source(struct lm_store *store, const struct lm_digest *digest, const char *name, uint64_t *bytes, bool *bad, struct lm_err *err)
+check_source(struct lm_store *store, const struct lm_digest *digest, const char *name, uint64_t *bytes, bool *bad,
+	struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *path = store_path(store, "sources", digest, "");
 	struct lm_file_info info = {};
@@ -155,7 +158,9 @@ lm_store_verify(struct lm_store *store, struct lm_store_verified *out, struct lm
 	// sources first, then blobs: a bad source takes its blob with it
 	if (rc == 0)
 		rc = lm_pool_run(lm_cpu_count(), all.count, verify_one, &all, err);
-	*out = (struct lm_store_verified){ .sources = sources, .blobs = all.count - sources, .bytes = all.bytes, .bad = all.bad };
+	*out = (struct lm_store_verified){
+		.sources = sources, .blobs = all.count - sources, .bytes = all.bytes, .bad = all.bad
+	};
 	for (size_t i = 0; i < all.count; i++)
 		lm_free(all.items[i].name);
 	lm_free(all.items);

@@ -82,8 +82,8 @@ find_info(struct wheel *wheel, struct lm_err *err)
 			continue;
 		char *found = lm_arena_strndup(&wheel->arena, top.ptr, top.len);
 		if (wheel->info != nullptr)
-			return refuse(wheel, err, "it has two .dist-info folders, '%s' and '%s'", lm_shown(lm_str_of(wheel->info)).text,
-				lm_shown(top).text);
+			return refuse(wheel, err, "it has two .dist-info folders, '%s' and '%s'",
+				lm_shown(lm_str_of(wheel->info)).text, lm_shown(top).text);
 		wheel->info = found;
 	}
 	if (wheel->info == nullptr)
@@ -137,7 +137,7 @@ check_row(const struct wheel *wheel, const struct lm_record_row *row, struct lm_
 	size_t len = strlen(row->path);
 	LM_AUTO(lm_free_ptr) char *bare = lm_strndup(row->path, len > 0 && row->path[len - 1] == '/' ? len - 1 : len);
 	if (lm_path_check_inside(bare, &reason) < 0)
-		return refuse(wheel, err, "RECORD has an unsafe path '%s': %s", shown.text, reason.text);
+		return refuse(wheel, err, "RECORD: %s", reason.text);
 	if (lm_zip_find(&wheel->zip, row->path) == nullptr)
 		return refuse(wheel, err, "'%s' is in RECORD and not in the wheel", shown.text);
 	return 0;
@@ -165,7 +165,8 @@ read_record(struct wheel *wheel, struct lm_err *err)
 	for (size_t i = 0; i < record->count; i++) {
 		if (i > 0 && compare_rows(&record->rows[i - 1], &record->rows[i]) == 0 &&
 			!rows_agree(&record->rows[i - 1], &record->rows[i]))
-			return refuse(wheel, err, "RECORD has two different rows for '%s'", lm_shown(lm_str_of(record->rows[i].path)).text);
+			return refuse(wheel, err, "RECORD has two different rows for '%s'",
+				lm_shown(lm_str_of(record->rows[i].path)).text);
 		if (check_row(wheel, &record->rows[i], err) < 0)
 			return -1;
 	}
@@ -191,13 +192,14 @@ check_member(const struct wheel *wheel, const struct lm_zip_member *member, stru
 	struct lm_shown shown = lm_shown(lm_str_of(member->name));
 	LM_AUTO(lm_free_ptr) char *bare = lm_strndup(member->name, strlen(member->name) - (member->is_folder ? 1 : 0));
 	if (lm_path_check_inside(bare, &reason) < 0)
-		return refuse(wheel, err, "member '%s' has an unsafe path: %s", shown.text, reason.text);
+		return refuse(wheel, err, "%s", reason.text);
 	const char *path = lm_arena_strdup(&tree->arena, bare);
-	const struct lm_path_node *other =
-		lm_path_tree_add(tree, path, member->is_folder ? LM_PATH_FOLDER : LM_PATH_FILE, 0);
+	const struct lm_path_node *other = lm_path_tree_add(tree, path, member->is_folder ? LM_PATH_FOLDER : LM_PATH_FILE, 0);
+	if (other != nullptr && other->len == strlen(path))
+		return refuse(wheel, err, "member '%s' is a file and a folder", lm_shown(lm_str_of(path)).text);
 	if (other != nullptr)
-		return refuse(wheel, err, "members '%s' and '%s' cannot be side by side: one is a file, for the other it is a folder",
-			lm_shown((struct lm_str){ other->path, other->len }).text, shown.text);
+		return refuse(wheel, err, "member '%s' is below the file '%s'", shown.text,
+			lm_shown((struct lm_str){ other->path, other->len }).text);
 	if (member->is_folder)
 		return 0;
 	const struct lm_record_row *row = find_row(wheel, member->name);
@@ -207,8 +209,8 @@ check_member(const struct wheel *wheel, const struct lm_zip_member *member, stru
 	if (row != nullptr && !row->has_digest && !free_of_rows)
 		return refuse(wheel, err, "RECORD has no digest of '%s'", shown.text);
 	if (row != nullptr && row->has_size && row->size != member->size && !free_of_rows)
-		return refuse(wheel, err, "member '%s' has %llu bytes, RECORD says %llu", shown.text, (unsigned long long)member->size,
-			(unsigned long long)row->size);
+		return refuse(wheel, err, "member '%s' has %llu bytes, RECORD says %llu", shown.text,
+			(unsigned long long)member->size, (unsigned long long)row->size);
 	*job = (struct job){ .member = member, .row = free_of_rows ? nullptr : row };
 	return 0;
 }
@@ -288,7 +290,9 @@ add_entries(const struct wheel *wheel, const char *origin, struct lm_entries *en
 			.size = member->size,
 			.digest = wheel->jobs[i].digest,
 			.origin = origin,
-			.content = { .kind = member->deflated ? LM_CONTENT_DEFLATE : LM_CONTENT_FILE, .file = file, .offset = member->offset,
+			.content = { .kind = member->deflated ? LM_CONTENT_DEFLATE : LM_CONTENT_FILE,
+				.file = file,
+				.offset = member->offset,
 				.stored_size = member->stored_size },
 		};
 	}

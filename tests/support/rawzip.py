@@ -57,7 +57,8 @@ def make(members, *, prefix=b"", before_directory=b"", comment=b"", suffix=b"", 
     offset = len(body)
     directory = directory if central is None else central
     body += directory
-    fields = {"disk": 0, "first": 0, "here": len(members), "total": len(members), "size": len(directory), "offset": offset,
+    short = min(len(members), 0xffff)
+    fields = {"disk": 0, "first": 0, "here": short, "total": short, "size": len(directory), "offset": offset,
         "comment_len": len(comment), **(end or {})}
     if zip64 is not None:
         z = {"signature": b"PK\6\6", "record_size": 44, "disk": 0, "first": 0, "here": len(members), "total": len(members),

@@ -46,7 +46,8 @@ print_digest(const struct lm_digest *digest)
 static json_t *
 entry_json(const struct lm_entry *entry)
 {
-	static const char *const types[] = { "file", "folder", "link" }, *const kinds[] = { "none", "memory", "file", "deflate" };
+	static const char *const types[] = { "file", "folder", "link" },
+				 *const kinds[] = { "none", "memory", "file", "deflate" };
 	char hex[LM_DIGEST_HEX];
 	lm_digest_hex(&entry->digest, hex);
 	json_t *json = json_pack("{s:s, s:s, s:s}", "path", entry->path, "type", types[entry->type], "origin", entry->origin);
@@ -54,9 +55,9 @@ entry_json(const struct lm_entry *entry)
 		(void)json_object_set_new(json, "link", json_string(entry->link));
 	if (entry->type == LM_ENTRY_FILE)
 		(void)json_object_update_new(json,
-			json_pack("{s:I, s:s, s:b, s:I, s:I, s:s, s:s}", "size", (json_int_t)entry->size, "sha256", hex, "executable",
-				(int)entry->executable, "offset", (json_int_t)entry->content.offset, "stored_size",
-				(json_int_t)entry->content.stored_size, "file", entry->content.file, "kind",
+			json_pack("{s:I, s:s, s:b, s:I, s:I, s:s, s:s}", "size", (json_int_t)entry->size, "sha256", hex,
+				"executable", (int)entry->executable, "offset", (json_int_t)entry->content.offset,
+				"stored_size", (json_int_t)entry->content.stored_size, "file", entry->content.file, "kind",
 				kinds[entry->content.kind]));
 	return json;
 }
@@ -124,7 +125,8 @@ fetch(struct lm_store *store, char **args, struct lm_err *err)
 		struct lm_wanted *one = &wanted[count++];
 		one->name = at[0];
 		one->url = strcmp(at[3], "-") == 0 ? nullptr : at[3];
-		if (!lm_digest_parse(lm_str_of(at[1]), &one->digest) || !lm_parse_u64(lm_str_of(at[2]), UINT64_MAX, &one->size_bytes))
+		if (!lm_digest_parse(lm_str_of(at[1]), &one->digest) ||
+			!lm_parse_u64(lm_str_of(at[2]), UINT64_MAX, &one->size_bytes))
 			return lm_err_set(err, LM_E_USAGE, "not a digest or size: %s %s", at[1], at[2]);
 	}
 	return lm_store_fetch(store, wanted, count, (const char *const *)args + 2, folders, (unsigned)parallel, err);

@@ -20,7 +20,8 @@ to_json(const struct lm_entry *entry)
 	if (entry->type == LM_ENTRY_FILE)
 		(void)json_object_update_new(json,
 			json_pack("{s:I, s:s, s:b, s:I, s:s}", "size", (json_int_t)entry->size, "sha256", hex, "executable",
-				(int)entry->executable, "offset", (json_int_t)entry->content.offset, "file", entry->content.file));
+				(int)entry->executable, "offset", (json_int_t)entry->content.offset, "file",
+				entry->content.file));
 	return json;
 }
 

@@ -30,8 +30,8 @@ describe(const struct lm_zip *zip, const struct lm_zip_member *member, json_t *l
 	(void)json_array_append_new(list,
 		json_pack("{s:s, s:I, s:I, s:I, s:I, s:b, s:b, s:i, s:s}", "name", member->name, "size",
 			(json_int_t)member->size, "stored_size", (json_int_t)member->stored_size, "offset",
-			(json_int_t)member->offset, "crc", (json_int_t)member->crc32, "deflated", (int)member->deflated, "folder",
-			(int)member->is_folder, "mode", (int)member->unix_mode, "sha256", hex));
+			(json_int_t)member->offset, "crc", (json_int_t)member->crc32, "deflated", (int)member->deflated,
+			"folder", (int)member->is_folder, "mode", (int)member->unix_mode, "sha256", hex));
 	return lm_zip_find(zip, member->name) == member
 		? 0
 		: lm_err_set(err, LM_E_CONFLICT, "lm_zip_find does not find '%s'", member->name);

@@ -74,8 +74,8 @@ a_newer_database_is_refused(void **)
 	assert_int_equal(lm_db_open(&old, path, schema, 1, &err), -1);
 	assert_null(old);
 	assert_int_equal(err.code, LM_E_UNSUPPORTED);
-	LM_AUTO(lm_free_ptr) char *want =
-		lm_format("database '%s' was written by a newer lamina (format 3, this one knows 1)", path);
+	LM_AUTO(lm_free_ptr)
+	char *want = lm_format("database '%s' was written by a newer lamina (format 3, this one knows 1)", path);
 	assert_string_equal(err.text, want);
 }
 
@@ -104,8 +104,7 @@ values_go_in_and_out(void **)
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
 	struct lm_stmt *stmt = nullptr;
 	struct lm_digest digest = {};
-	assert_true(lm_digest_parse(
-		LM_STR("2CF24DBA5FB0A30E26E83B2AC5B9E29E1B161E5C1FA7425E73043362938B9824"), &digest));
+	assert_true(lm_digest_parse(LM_STR("2CF24DBA5FB0A30E26E83B2AC5B9E29E1B161E5C1FA7425E73043362938B9824"), &digest));
 	assert_int_equal(lm_db_open(&db, path, schema, 1, &err), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(lm_db_prepare(db, "INSERT INTO thing VALUES (?, ?, ?)", &stmt, &err), 0);
@@ -120,8 +119,7 @@ values_go_in_and_out(void **)
 	assert_int_equal(lm_stmt_step(stmt, &err), 1);
 	assert_string_equal(lm_stmt_text(stmt, 0), "gr\xc3\xbc\xc3\x9f");
 	assert_true(lm_stmt_i64(stmt, 1) == INT64_MIN);
-	assert_string_equal(
-		lm_stmt_text(stmt, 2), "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+	assert_string_equal(lm_stmt_text(stmt, 2), "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
 	assert_int_equal(lm_stmt_step(stmt, &err), 1);
 	assert_true(lm_stmt_i64(stmt, 1) == INT64_MAX);
 	assert_null(lm_stmt_text(stmt, 2));
@@ -205,7 +203,7 @@ what_cannot_be_opened(void **)
 	assert_string_equal(err.text, want);
 
 	static const char text[] = "this is a text file, and long enough to be looked at as a database: "
-		"................................................................";
+				   "................................................................";
 	assert_int_equal(lm_file_replace(path, text, sizeof text, 0644, &err), 0);
 	assert_int_equal(lm_db_open(&db, path, schema, 1, &err), -1);
 	assert_int_equal(err.code, LM_E_INTEGRITY);
