@@ -48,8 +48,8 @@ link_target(const struct lm_entries *entries, const struct lm_entry *link)
 }
 
 static int
-place_modules(struct lm_assembly *assembly, const struct lm_module *modules, size_t count, const char *folder,
-	struct lm_err *err)
+place_modules(
+	struct lm_assembly *assembly, const struct lm_module *modules, size_t count, const char *folder, struct lm_err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct lm_entries *entries = &modules[i].entries;
@@ -61,8 +61,8 @@ place_modules(struct lm_assembly *assembly, const struct lm_module *modules, siz
 				source = link_target(entries, entry);
 			if (source == nullptr)
 				return lm_err_set(err, LM_E_UNSUPPORTED,
-					"%s: a link to a folder cannot be part of a Windows layer: '%s'",
-					entry->origin, entry->path);
+					"%s: a link to a folder cannot be part of a Windows layer: '%s'", entry->origin,
+					entry->path);
 			lm_assembly_place(assembly, source, path);
 		}
 	}
@@ -98,8 +98,8 @@ check_modules(const struct lm_assembly *assembly, size_t installed, struct lm_er
 			if (strncmp(entry->path, assembly->site, site_len) != 0 || entry->path[site_len] != '/')
 				continue;
 			if (provides_module(entry->path + site_len + 1, name))
-				return lm_err_set(err, LM_E_CONFLICT, "module '%s' collides with '%s' of %s", name,
-					entry->path, entry->origin);
+				return lm_err_set(err, LM_E_CONFLICT, "module '%s' collides with '%s' of %s", name, entry->path,
+					entry->origin);
 		}
 	}
 	return 0;
@@ -116,8 +116,8 @@ check_reserved(const struct lm_assembly *assembly, struct lm_err *err)
 	for (size_t i = 0; i < count; i++) {
 		const struct lm_entry *entry = lm_entries_find(assembly->out, reserved[i]);
 		if (entry != nullptr)
-			return lm_err_set(err, LM_E_CONFLICT, "'%s' of %s is a file that postinstall.py writes",
-				entry->path, entry->origin);
+			return lm_err_set(err, LM_E_CONFLICT, "'%s' of %s is a file that postinstall.py writes", entry->path,
+				entry->origin);
 	}
 	return 0;
 }
@@ -185,8 +185,7 @@ assemble(struct lm_assembly *assembly, bool *publishes, struct lm_err *err)
 }
 
 int
-lm_layer_assemble(
-	const struct lm_layer_plan *plan, struct lm_entries *out, bool *publishes_libraries, struct lm_err *err)
+lm_layer_assemble(const struct lm_layer_plan *plan, struct lm_entries *out, bool *publishes_libraries, struct lm_err *err)
 {
 	assert(plan->layer < plan->spec->layer_count);
 	const struct lm_layer_spec *layer = &plan->spec->layers[plan->layer];

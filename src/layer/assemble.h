@@ -22,13 +22,13 @@ struct lm_layer_plan {
 	size_t layer;               // index into spec->layers
 	enum lm_platform platform;
 	const char *install_target; // of this layer
-	const struct lm_entries *runtime; // finished, of the runtime archive: for runtime layers, and on Windows for all others
-	                                  // (they get its venv launchers); else may be null
+	// finished, of the runtime archive: for runtime layers, and on Windows for all (they get its venv launchers); else null is fine
+	const struct lm_entries *runtime;
 	const struct lm_layer_wheel *wheels; // sorted by package name
 	size_t wheel_count;
-	const struct lm_lower_layer *lower;  // in import order, the runtime last; none for a runtime
+	const struct lm_lower_layer *lower; // in import order, the runtime last; none for a runtime
 	size_t lower_count;
-	const struct lm_module *modules;     // launch module first, then support modules; may be null
+	const struct lm_module *modules; // launch module first, then support modules; may be null
 	size_t module_count;
 	const struct lm_module *executables;
 	size_t executable_count;

@@ -33,8 +33,9 @@ is_extension_module(struct lm_str name)
 	while (dot > 0 && stem.ptr[dot - 1] != '.')
 		dot--;
 	struct lm_str tag = { stem.ptr + dot, stem.len - dot };
-	return dot > 0 && (lm_str_starts(tag, LM_STR("cpython-")) || lm_str_starts(tag, LM_STR("pypy")) ||
-				  lm_str_starts(tag, LM_STR("graalpy")));
+	return dot > 0 &&
+		(lm_str_starts(tag, LM_STR("cpython-")) || lm_str_starts(tag, LM_STR("pypy")) ||
+			lm_str_starts(tag, LM_STR("graalpy")));
 }
 
 bool
@@ -50,61 +51,41 @@ lm_dynlib_is_library(const char *name)
 	return lm_str_starts(base, LM_STR("lib")) && !is_extension_module(base);
 }
 
-enum { SEGMENTS_MAX = 512 };
-
-struct segments {
-	char *text;
-	const char *items[SEGMENTS_MAX];
-	size_t count;
-};
-
 static void
-split(const char *path, struct segments *out)
+split(const char *path, struct lm_strings *out)
 {
-	out->text = lm_strdup(path);
-	out->count = 0;
-	for (char *at = out->text; at != nullptr && out->count < SEGMENTS_MAX;) {
-		char *slash = strchr(at, '/');
-		if (slash != nullptr)
-			*slash++ = '\0';
-		if (*at != '\0')
-			out->items[out->count++] = at;
-		at = slash;
+	struct lm_str rest = lm_str_of(path);
+	while (rest.len > 0) {
+		struct lm_str segment = lm_str_cut(&rest, '/');
+		if (segment.len > 0)
+			lm_strings_add_str(out, segment);
 	}
 }
 
-// Do the segments from `at` on match the glob from `glob_at` on, to the end of both?
-static bool
-match(const struct segments *glob, size_t glob_at, const struct segments *path, size_t at)
-{
-	while (glob_at < glob->count) {
-		if (strcmp(glob->items[glob_at], "**") == 0) {
-			while (glob_at < glob->count && strcmp(glob->items[glob_at], "**") == 0)
-				glob_at++;
-			for (; at <= path->count; at++)
-				if (match(glob, glob_at, path, at))
-					return true;
-			return false;
-		}
-		if (at == path->count || !lm_glob_match(glob->items[glob_at], path->items[at]))
-			return false;
-		glob_at++, at++;
-	}
-	return at == path->count;
-}
-
+// As a glob over letters is matched, with "**" for "*": when something does not fit, the last "**" takes one more. The glob
+// is one for the end of the path, so there is a "**" in front of it.
 bool
 lm_dynlib_excluded(const char *path, const char *glob)
 {
-	struct segments globs, paths;
+	LM_AUTO(lm_strings_release) struct lm_strings globs = {};
+	LM_AUTO(lm_strings_release) struct lm_strings segments = {};
 	split(glob, &globs);
-	split(path, &paths);
-	bool found = false;
-	for (size_t at = 0; at < paths.count && globs.count > 0 && !found; at++)
-		found = match(&globs, 0, &paths, at);
-	lm_free(globs.text);
-	lm_free(paths.text);
-	return found;
+	split(path, &segments);
+	size_t at_glob = 0, behind_stars = 0, at = 0, taken = 0;
+	while (at < segments.count) {
+		if (at_glob < globs.count && strcmp(globs.items[at_glob], "**") == 0) {
+			behind_stars = ++at_glob;
+			taken = at;
+		} else if (at_glob < globs.count && lm_glob_match(globs.items[at_glob], segments.items[at])) {
+			at_glob++, at++;
+		} else {
+			at_glob = behind_stars;
+			at = ++taken;
+		}
+	}
+	while (at_glob < globs.count && strcmp(globs.items[at_glob], "**") == 0)
+		at_glob++;
+	return globs.count > 0 && at_glob == globs.count;
 }
 
 struct library {
@@ -153,8 +134,8 @@ find(const struct lm_assembly *assembly, struct libraries *libraries)
 		if (!lm_dynlib_is_library(name) || is_excluded(assembly->layer, entry->path))
 			continue;
 		lm_grow(libraries->items, libraries->count, libraries->cap);
-		libraries->items[libraries->count++] = (struct library){
-			.name = name, .path = entry->path, .origin = entry->origin, .digest = entry->digest };
+		libraries->items[libraries->count++] =
+			(struct library){ .name = name, .path = entry->path, .origin = entry->origin, .digest = entry->digest };
 	}
 	if (libraries->count > 1)
 		qsort(libraries->items, libraries->count, sizeof *libraries->items, compare);

@@ -13,8 +13,8 @@ runtime_of(const struct lm_layer_plan *plan)
 // The venv launchers of CPython read pyvenv.cfg and start the runtime's own python.exe; up to 3.12 the runtime names
 // them python.exe, later venvlauncher.exe.
 static int
-place_launcher(struct lm_assembly *assembly, const char *name, const char *old_source, const char *new_source,
-	struct lm_err *err)
+place_launcher(
+	struct lm_assembly *assembly, const char *name, const char *old_source, const char *new_source, struct lm_err *err)
 {
 	const struct lm_entries *runtime = assembly->plan->runtime;
 	assert(runtime != nullptr);
@@ -86,8 +86,9 @@ lm_interpreter_place(struct lm_assembly *assembly, bool wrapped, bool publishes,
 	const struct lm_layer_spec *layer = assembly->layer;
 	struct lm_entries *out = assembly->out;
 	char alias[48];
-	LM_AUTO(lm_free_ptr) char *target = lm_format("../../%s/bin/python%u.%u",
-		runtime_of(assembly->plan)->install_target, layer->py_major, layer->py_minor);
+	LM_AUTO(lm_free_ptr)
+	char *target = lm_format(
+		"../../%s/bin/python%u.%u", runtime_of(assembly->plan)->install_target, layer->py_major, layer->py_minor);
 	if (wrapped) {
 		LM_AUTO(lm_buf_release) struct lm_buf text = {};
 		lm_interpreter_wrapper(assembly, publishes, &text);

@@ -66,8 +66,7 @@ lm_config_place(struct lm_assembly *assembly, bool publishes)
 
 	LM_AUTO(lm_buf_release) struct lm_buf text = {};
 	lm_json_format(config, &text);
-	lm_entries_add_text(assembly->out, "share/venv/metadata/venvstacks_layer.json", lm_buf_cstr(&text), text.len,
-		false, LM_LAYER_ORIGIN);
-	lm_entries_add_text(
-		assembly->out, "postinstall.py", postinstall, sizeof postinstall, false, LM_LAYER_ORIGIN);
+	lm_entries_add_text(assembly->out, "share/venv/metadata/venvstacks_layer.json", lm_buf_cstr(&text), text.len, false,
+		LM_LAYER_ORIGIN);
+	lm_entries_add_text(assembly->out, "postinstall.py", postinstall, sizeof postinstall, false, LM_LAYER_ORIGIN);
 }

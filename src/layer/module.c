@@ -137,9 +137,9 @@ static int
 list_with_git(const char *folder, struct lm_strings *list, struct lm_err *err)
 {
 	// variables that a git hook sets would lead to another repository; the folder may be somebody else's
-	const char *argv[] = { "env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "-u", "GIT_PREFIX",
-		"git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", folder, "ls-files", "-z", "--cached",
-		"--others", "--exclude-per-directory=.gitignore", "--", ".", nullptr };
+	const char *argv[] = { "env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "-u", "GIT_PREFIX", "git",
+		"-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", folder, "ls-files", "-z", "--cached", "--others",
+		"--exclude-per-directory=.gitignore", "--", ".", nullptr };
 	struct lm_process process = { .argv = argv, .timeout_ms = GIT_TIMEOUT_MS };
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
 	if (lm_process_run(&process, &result, err) < 0)
@@ -199,8 +199,8 @@ collect_folder(const struct collect *collect, const char *below, int depth, stru
 	for (size_t i = 0; i < list.count; i++) {
 		if (i > 0 && strcmp(list.items[i], list.items[i - 1]) == 0)
 			continue; // git lists a path in conflict once for each side
-		LM_AUTO(lm_free_ptr) char *path =
-			below == nullptr ? lm_strdup(list.items[i]) : lm_path_join(below, list.items[i]);
+		LM_AUTO(lm_free_ptr)
+		char *path = below == nullptr ? lm_strdup(list.items[i]) : lm_path_join(below, list.items[i]);
 		if (collect_path(collect, path, depth, err) < 0)
 			return -1;
 	}

@@ -9,7 +9,12 @@
 // What an installer brings along in a runtime's site-packages. A layer that wants one of them requires it, and
 // gets the locked wheel instead.
 static const char *const removed_packages[] = {
-	"pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack", "distutils-precedence.pth",
+	"pip",
+	"setuptools",
+	"wheel",
+	"pkg_resources",
+	"_distutils_hack",
+	"distutils-precedence.pth",
 };
 static const char *const removed_distributions[] = { "pip-", "setuptools-", "wheel-" };
 static const char *const removed_programs[] = { "pip", "easy_install", "wheel" };

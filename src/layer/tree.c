@@ -193,8 +193,8 @@ write_tree(struct tree *tree, const char *partial, unsigned jobs, struct lm_err 
 }
 
 int
-lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtime_s, unsigned jobs,
-	const struct lm_sink *sink, const char *subject, struct lm_err *err)
+lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtime_s, unsigned jobs, const struct lm_sink *sink,
+	const char *subject, struct lm_err *err)
 {
 	struct lm_file_info info = {};
 	if (lm_file_info(folder, &info, err) < 0)
@@ -205,8 +205,8 @@ lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtim
 	if (lm_dir_remove(partial, err) < 0) // of a run that was ended
 		return -1;
 
-	LM_AUTO(release) struct tree tree = {
-		.entries = entries, .folder = folder, .root = -1, .sink = sink, .subject = subject };
+	LM_AUTO(release)
+	struct tree tree = { .entries = entries, .folder = folder, .root = -1, .sink = sink, .subject = subject };
 	tree.times[0].tv_sec = tree.times[1].tv_sec = (time_t)mtime_s;
 	if (write_tree(&tree, partial, jobs, err) < 0 || lm_file_rename(partial, folder, err) < 0) {
 		struct lm_err ignored = {}; // the first cause counts

@@ -49,8 +49,7 @@ check_dist_info_name(const struct install *install, struct lm_err *err)
 	struct lm_str rest = install->dist_info;
 	lm_name_normalize(lm_str_cut(&rest, '-'), &normal);
 	if (strcmp(lm_buf_cstr(&normal), install->name.name) != 0)
-		return lm_err_set(err, LM_E_SYNTAX, "folder '%.*s' is of another package",
-			LM_STR_ARG(install->dist_info));
+		return lm_err_set(err, LM_E_SYNTAX, "folder '%.*s' is of another package", LM_STR_ARG(install->dist_info));
 	return 0;
 }
 
@@ -102,11 +101,11 @@ check_wheel_version(const struct install *install, struct lm_err *err)
 		struct lm_str minor = value;
 		uint64_t major = 0;
 		if (!lm_parse_u64(lm_str_cut(&minor, '.'), UINT32_MAX, &major))
-			return lm_err_set(err, LM_E_SYNTAX, "'%s' has a malformed Wheel-Version: '%.*s'", path,
-				LM_STR_ARG(value));
+			return lm_err_set(
+				err, LM_E_SYNTAX, "'%s' has a malformed Wheel-Version: '%.*s'", path, LM_STR_ARG(value));
 		if (major != 1)
-			return lm_err_set(err, LM_E_UNSUPPORTED, "wheels of version %.*s are not known to lamina",
-				LM_STR_ARG(value));
+			return lm_err_set(
+				err, LM_E_UNSUPPORTED, "wheels of version %.*s are not known to lamina", LM_STR_ARG(value));
 		return 0;
 	}
 	return lm_err_set(err, LM_E_SYNTAX, "'%s' has no Wheel-Version", path);
@@ -231,8 +230,8 @@ place_installer(struct install *install)
 {
 	static const char text[] = "lamina\n";
 	struct lm_entries *out = install->assembly->out;
-	LM_AUTO(lm_free_ptr) char *path =
-		lm_format("%s/%.*s/INSTALLER", install->assembly->site, LM_STR_ARG(install->dist_info));
+	LM_AUTO(lm_free_ptr)
+	char *path = lm_format("%s/%.*s/INSTALLER", install->assembly->site, LM_STR_ARG(install->dist_info));
 	lm_entries_add_text(out, path, text, sizeof text - 1, false, install->wheel->origin);
 	add_row(install, path, &out->items[out->count - 1].digest, sizeof text - 1);
 }
@@ -247,8 +246,7 @@ compare_rows(const void *a, const void *b)
 static void
 place_record(struct install *install)
 {
-	LM_AUTO(lm_free_ptr) char *path =
-		lm_format("%s/%.*s/RECORD", install->assembly->site, LM_STR_ARG(install->dist_info));
+	LM_AUTO(lm_free_ptr) char *path = lm_format("%s/%.*s/RECORD", install->assembly->site, LM_STR_ARG(install->dist_info));
 	add_row(install, path, nullptr, 0);
 	const char *own = path + strlen(install->assembly->site) + 1;
 
@@ -267,8 +265,7 @@ place_record(struct install *install)
 		lm_digest_base64(&row->digest, digest);
 		lm_buf_format(&text, ",sha256=%s,%llu\n", digest, (unsigned long long)row->size);
 	}
-	lm_entries_add_text(
-		install->assembly->out, path, lm_buf_cstr(&text), text.len, false, install->wheel->origin);
+	lm_entries_add_text(install->assembly->out, path, lm_buf_cstr(&text), text.len, false, install->wheel->origin);
 }
 
 static int

@@ -17,7 +17,6 @@
 #include "python/wheel.h"
 #include "text/json.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +136,8 @@ read_spec(struct stack *stack, const json_t *plan, size_t index)
 	spec->kind = strcmp(kind, "runtime") == 0 ? LM_RUNTIME : kind[0] == 'f' ? LM_FRAMEWORK : LM_APPLICATION;
 	spec->build_name = lm_arena_strdup(&stack->arena, lm_json_string(plan, "name"));
 	spec->py_version = lm_arena_strdup(&stack->arena, lm_json_string(plan, "version"));
-	assert(sscanf(spec->py_version, "%u.%u", &spec->py_major, &spec->py_minor) == 2);
+	if (sscanf(spec->py_version, "%u.%u", &spec->py_major, &spec->py_minor) != 2)
+		spec->py_major = 0;
 	spec->runtime = lower_count == 0 ? index : (size_t)json_integer_value(json_array_get(lower, lower_count - 1));
 	spec->dynlib_exclude_count = json_array_size(globs);
 	spec->dynlib_exclude = lm_arena_alloc(&stack->arena, sizeof(char *) * (spec->dynlib_exclude_count + 1));
@@ -158,12 +158,19 @@ write_layer(struct stack *stack, const json_t *plan, size_t index, struct lm_err
 	}
 	struct lm_spec spec = { .layers = stack->specs, .layer_count = stack->count };
 	struct lm_layer_plan assembly = {
-		.spec = &spec, .layer = index, .platform = stack->platform,
-		.install_target = lm_json_string(plan, "target"), .runtime = &layer->runtime,
-		.wheels = layer->wheels, .wheel_count = layer->wheel_count,
-		.lower = below, .lower_count = json_array_size(lower),
-		.modules = layer->modules, .module_count = layer->module_count,
-		.executables = layer->executables, .executable_count = layer->executable_count,
+		.spec = &spec,
+		.layer = index,
+		.platform = stack->platform,
+		.install_target = lm_json_string(plan, "target"),
+		.runtime = &layer->runtime,
+		.wheels = layer->wheels,
+		.wheel_count = layer->wheel_count,
+		.lower = below,
+		.lower_count = json_array_size(lower),
+		.modules = layer->modules,
+		.module_count = layer->module_count,
+		.executables = layer->executables,
+		.executable_count = layer->executable_count,
 		.launch_module = lm_json_string(plan, "launch_module"),
 	};
 	if (lm_layer_assemble(&assembly, &layer->out, &layer->publishes, err) < 0)
@@ -187,8 +194,8 @@ make_layer(struct stack *stack, size_t index, struct lm_err *err)
 	stack->count = index + 1;
 	if (read_archive(stack, layer, plan, index, err) < 0 ||
 		read_wheels(stack, layer, json_object_get(plan, "wheels"), err) < 0 ||
-		read_modules(json_object_get(plan, "modules"), lm_module_collect, &layer->modules, &layer->module_count,
-			err) < 0 ||
+		read_modules(json_object_get(plan, "modules"), lm_module_collect, &layer->modules, &layer->module_count, err) <
+			0 ||
 		read_modules(json_object_get(plan, "executables"), lm_module_collect_executable, &layer->executables,
 			&layer->executable_count, err) < 0)
 		return -1;
@@ -229,7 +236,8 @@ run(struct stack *stack, const char *plan_path, struct lm_err *err)
 	if (!lm_platform_parse(platform, &stack->platform))
 		return lm_err_set(err, LM_E_USAGE, "unknown platform: '%s'", platform);
 	size_t count = json_array_size(json_object_get(stack->plan, "layers"));
-	assert(count <= LAYERS_MAX);
+	if (count > LAYERS_MAX)
+		return lm_err_set(err, LM_E_USAGE, "more than %d layers", LAYERS_MAX);
 	for (size_t i = 0; i < count; i++)
 		if (make_layer(stack, i, err) < 0)
 			return -1;

@@ -31,8 +31,7 @@ static inline void
 add_files(struct lm_entries *entries, const struct file *files, size_t count, const char *origin)
 {
 	for (size_t i = 0; i < count; i++)
-		lm_entries_add_text(
-			entries, files[i].path, files[i].text, strlen(files[i].text), files[i].executable, origin);
+		lm_entries_add_text(entries, files[i].path, files[i].text, strlen(files[i].text), files[i].executable, origin);
 	struct lm_err err = {};
 	if (lm_entries_finish(entries, false, &err) < 0)
 		fail_msg("%s", err.text);
@@ -54,10 +53,8 @@ fixture_init(struct fixture *fixture, size_t layer, enum lm_platform platform)
 	};
 	*fixture = (struct fixture){};
 	fixture->layers[RUNTIME] = (struct lm_layer_spec){ .kind = LM_RUNTIME, .build_name = (char *)"cpython-3.11" };
-	fixture->layers[FRAMEWORK] =
-		(struct lm_layer_spec){ .kind = LM_FRAMEWORK, .build_name = (char *)"framework-sci" };
-	fixture->layers[APPLICATION] =
-		(struct lm_layer_spec){ .kind = LM_APPLICATION, .build_name = (char *)"app-main" };
+	fixture->layers[FRAMEWORK] = (struct lm_layer_spec){ .kind = LM_FRAMEWORK, .build_name = (char *)"framework-sci" };
+	fixture->layers[APPLICATION] = (struct lm_layer_spec){ .kind = LM_APPLICATION, .build_name = (char *)"app-main" };
 	for (size_t i = 0; i < LM_COUNT(fixture->layers); i++) {
 		fixture->layers[i].py_version = (char *)"3.11.11";
 		fixture->layers[i].py_major = 3;
@@ -76,7 +73,9 @@ fixture_init(struct fixture *fixture, size_t layer, enum lm_platform platform)
 		.spec = &fixture->spec,
 		.layer = layer,
 		.platform = platform,
-		.install_target = layer == RUNTIME ? "cpython-3.11" : layer == FRAMEWORK ? "framework-sci@2" : "app-main",
+		.install_target = layer == RUNTIME ? "cpython-3.11"
+			: layer == FRAMEWORK       ? "framework-sci@2"
+						   : "app-main",
 		.runtime = &fixture->runtime,
 		.wheels = fixture->wheels,
 		.lower = fixture->lower,

@@ -259,9 +259,11 @@ conflicts(void **state)
 			"module 'main' collides with 'lib/python3.11/site-packages/main/extra.py' of one 1.0" },
 		{ "module and extension", APPLICATION, { "main.cpython-311-x86_64-linux-gnu.so", "1", false },
 			{ "z.py", "2", false }, "main",
-			"module 'main' collides with 'lib/python3.11/site-packages/main.cpython-311-x86_64-linux-gnu.so' of one 1.0" },
+			"module 'main' collides with 'lib/python3.11/site-packages/main.cpython-311-x86_64-linux-gnu.so' of "
+			"one 1.0" },
 		{ "sitecustomize", APPLICATION, { "sitecustomize.py", "1", false }, { "z.py", "2", false }, nullptr,
-			"layer 'app-main' for linux_x86_64: 'lib/python3.11/site-packages/sitecustomize.py' of one 1.0 is a file "
+			"layer 'app-main' for linux_x86_64: 'lib/python3.11/site-packages/sitecustomize.py' of one 1.0 is a "
+			"file "
 			"that postinstall.py writes" },
 		{ "pyvenv.cfg", RUNTIME, { "one-1.0.data/data/pyvenv.cfg", "1", false }, { "z.py", "2", false }, nullptr,
 			"layer 'cpython-3.11' for linux_x86_64: 'pyvenv.cfg' of one 1.0 is a file that postinstall.py writes" },
@@ -294,7 +296,9 @@ names_beside_a_module_do_not_collide(void **state)
 {
 	(void)state;
 	static const struct file files[] = {
-		{ "main.txt", "1", false }, { "main.pth", "1", false }, { "mainly/__init__.py", "1", false },
+		{ "main.txt", "1", false },
+		{ "main.pth", "1", false },
+		{ "mainly/__init__.py", "1", false },
 		{ "main-1.0.py/x", "1", false },
 	};
 	struct file file = { "main/__init__.py", "", false };
@@ -333,7 +337,8 @@ equal_files_of_two_wheels_merge(void **state)
 	};
 	for (size_t i = 0; i < LM_COUNT(records); i++) {
 		char *record = text_of(&f.out, records[i]);
-		row_true(records[i], strstr(record, "ns/__init__.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n") != nullptr);
+		row_true(records[i],
+			strstr(record, "ns/__init__.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n") != nullptr);
 		lm_free(record);
 	}
 	fixture_release(&f);
@@ -348,8 +353,12 @@ case_collisions_count_where_case_folds(void **state)
 		enum lm_platform platform;
 		int rc;
 	} rows[] = {
-		{ LM_LINUX_X86_64, 0 }, { LM_LINUX_AARCH64, 0 }, { LM_MACOSX_ARM64, -1 },
-		{ LM_MACOSX_X86_64, -1 }, { LM_WIN_AMD64, -1 }, { LM_WIN_ARM64, -1 },
+		{ LM_LINUX_X86_64, 0 },
+		{ LM_LINUX_AARCH64, 0 },
+		{ LM_MACOSX_ARM64, -1 },
+		{ LM_MACOSX_X86_64, -1 },
+		{ LM_WIN_AMD64, -1 },
+		{ LM_WIN_ARM64, -1 },
 	};
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		struct fixture f;

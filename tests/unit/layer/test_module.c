@@ -98,13 +98,12 @@ plain_package(void **state)
 	write_file(place, "pkg/.github/x", "x", 0644);
 	make_link(place, "pkg/alias.py", "sub/data.txt");
 	make_link(place, "pkg/folder", "./sub");
-	static const char want[] =
-		"pkg/__init__.py\n"
-		"pkg/alias.py -> sub/data.txt\n"
-		"pkg/folder -> ./sub\n"
-		"pkg/run.sh*\n"
-		"pkg/shared.sh\n"
-		"pkg/sub/data.txt\n";
+	static const char want[] = "pkg/__init__.py\n"
+				   "pkg/alias.py -> sub/data.txt\n"
+				   "pkg/folder -> ./sub\n"
+				   "pkg/run.sh*\n"
+				   "pkg/shared.sh\n"
+				   "pkg/sub/data.txt\n";
 	expect_module(place, "pkg", "pkg", want);
 	expect_module(place, "pkg/", "pkg", want);
 	expect_module(place, "pkg/sub/..", "pkg", want);

@@ -121,7 +121,8 @@ archives_without_a_python(void **state)
 		{ "windows", RUNTIME, LM_WIN_ARM64,
 			"layer 'cpython-3.11' for win_arm64: the runtime archive has no 'python/python.exe'" },
 		{ "launcher", APPLICATION, LM_WIN_AMD64,
-			"layer 'app-main' for win_amd64: the runtime archive has neither 'Lib/venv/scripts/nt/venvlauncher.exe' "
+			"layer 'app-main' for win_amd64: the runtime archive has neither "
+			"'Lib/venv/scripts/nt/venvlauncher.exe' "
 			"nor 'Lib/venv/scripts/nt/python.exe'" },
 	};
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {

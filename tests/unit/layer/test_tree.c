@@ -46,7 +46,10 @@ static int
 describe(void *context, const char *path, const struct lm_file_info *info, struct lm_err *err)
 {
 	(void)err;
-	lm_buf_format(context, "%s %s %o %lld.%lld\n", path, info->is_dir ? "folder" : info->is_link ? "link" : "file",
+	lm_buf_format(context, "%s %s %o %lld.%lld\n", path,
+		info->is_dir            ? "folder"
+			: info->is_link ? "link"
+					: "file",
 		info->is_link ? 0u : info->mode, (long long)info->mtime_s, (long long)info->mtime_ns);
 	return 0;
 }
@@ -54,18 +57,17 @@ describe(void *context, const char *path, const struct lm_file_info *info, struc
 static void
 whole_tree(void **state)
 {
-	static const char want[] =
-		"a folder 755 1700000000.0\n"
-		"a/b folder 755 1700000000.0\n"
-		"a/b/c folder 755 1700000000.0\n"
-		"a/b/c/deep.txt file 644 1700000000.0\n"
-		"a/link link 0 1700000000.0\n"
-		"a/run file 755 1700000000.0\n"
-		"a-b folder 755 1700000000.0\n"
-		"a-b/x file 644 1700000000.0\n"
-		"top file 644 1700000000.0\n"
-		"void folder 755 1700000000.0\n"
-		"void/empty folder 755 1700000000.0\n";
+	static const char want[] = "a folder 755 1700000000.0\n"
+				   "a/b folder 755 1700000000.0\n"
+				   "a/b/c folder 755 1700000000.0\n"
+				   "a/b/c/deep.txt file 644 1700000000.0\n"
+				   "a/link link 0 1700000000.0\n"
+				   "a/run file 755 1700000000.0\n"
+				   "a-b folder 755 1700000000.0\n"
+				   "a-b/x file 644 1700000000.0\n"
+				   "top file 644 1700000000.0\n"
+				   "void folder 755 1700000000.0\n"
+				   "void/empty folder 755 1700000000.0\n";
 	struct lm_entries entries = {};
 	fill(&entries);
 	for (unsigned jobs = 1; jobs <= 4; jobs += 3) {
@@ -155,7 +157,10 @@ a_failure_leaves_nothing(void **state)
 		struct lm_err err = {};
 		fill(&entries);
 		struct lm_entry *entry = lm_entries_add(&entries);
-		*entry = (struct lm_entry){ .path = "file", .type = LM_ENTRY_FILE, .size = 5, .origin = "pkg 1.0",
+		*entry = (struct lm_entry){ .path = "file",
+			.type = LM_ENTRY_FILE,
+			.size = 5,
+			.origin = "pkg 1.0",
 			.content = { .kind = LM_CONTENT_FILE, .file = source, .stored_size = 5 } };
 		lm_sha256_bytes("right", 5, &entry->digest);
 		assert_int_equal(lm_entries_finish(&entries, false, &err), 0);

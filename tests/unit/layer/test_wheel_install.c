@@ -153,7 +153,8 @@ bad_dist_info(void **state)
 		fixture_init(&f, APPLICATION, LM_LINUX_X86_64);
 		struct file file = { rows[i].path, rows[i].text, false };
 		add_files(&f.wheel_entries[0], &file, 1, "demo 1.0");
-		f.wheels[0] = (struct lm_layer_wheel){ lm_strdup("demo-1.0-py3-none-any.whl"), "demo 1.0", &f.wheel_entries[0] };
+		f.wheels[0] =
+			(struct lm_layer_wheel){ lm_strdup("demo-1.0-py3-none-any.whl"), "demo 1.0", &f.wheel_entries[0] };
 		f.wheel_count = f.plan.wheel_count = 1;
 		row_int_equal(rows[i].row, fixture_assemble(&f), -1);
 		row_int_equal(rows[i].row, f.err.code, rows[i].code);
