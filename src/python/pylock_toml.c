@@ -9,7 +9,7 @@
 int
 lm_lock_fail(struct lm_lock_reader *reader, const struct lm_toml *value, const char *format, ...)
 {
-	char text[LM_ERR_TEXT_MAX];
+	char text[LM_ERR_TEXT_MAX + 16]; // too long for lm_err_set, which then marks the cut
 	va_list args;
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
@@ -57,9 +57,8 @@ lm_lock_get_text(struct lm_lock_reader *reader, const struct lm_toml *table, con
 	struct lm_str text = value->string;
 	if (text.len == 0)
 		return lm_lock_fail(reader, value, "'%s' of %s is empty", key, what);
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f)
-			return lm_lock_fail(reader, value, "'%s' of %s holds a control character", key, what);
+	if (lm_find_control(text) < text.len || memchr(text.ptr, '\t', text.len) != nullptr)
+		return lm_lock_fail(reader, value, "'%s' of %s holds a control character", key, what);
 	*out = lm_arena_strndup(&reader->lock->arena, text.ptr, text.len);
 	return 0;
 }
@@ -111,6 +110,8 @@ lm_lock_check_keys(
 			found = found || lm_str_equal(pair->key, lm_str_of(known[j]));
 		if (found)
 			continue;
+		if (lm_find_control(pair->key) < pair->key.len)
+			return lm_lock_fail(reader, &pair->value, "%s has an unknown key", what);
 		const char *near = lm_nearest(pair->key.ptr, known, count);
 		(void)lm_lock_fail(reader, &pair->value,
 			near != nullptr ? "%s has an unknown key '%s' (did you mean '%s'?)" : "%s has an unknown key '%s'",

@@ -17,7 +17,7 @@ lm_reader_fail(struct lm_reader *reader, size_t at, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	char text[LM_ERR_TEXT_MAX];
+	char text[LM_ERR_TEXT_MAX + 16]; // too long for lm_err_set, which then marks the cut
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	return lm_err_set(reader->err, LM_E_SYNTAX, "column %zu: %s", column_of(reader->scan.text, at), text);
@@ -31,11 +31,9 @@ lm_reader_init(struct lm_reader *reader, struct lm_str text, struct lm_arena *ar
 		return lm_err_set(err, LM_E_LIMIT, "longer than %d bytes", LM_REQUIREMENT_MAX_BYTES);
 	if (!lm_utf8_valid(text))
 		return lm_err_set(err, LM_E_SYNTAX, "not valid UTF-8");
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return lm_reader_fail(reader, i, "control character 0x%02x", c);
-	}
+	size_t control = lm_find_control(text);
+	if (control < text.len)
+		return lm_reader_fail(reader, control, "a control character");
 	return 0;
 }
 

@@ -1,8 +1,18 @@
 #include "python/wheel.h"
 
+#include "python/scan.h"
 #include "text/csv.h"
 
 enum { PATH_MAX_BYTES = 4096 };
+
+static bool
+is_word(struct lm_str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!lm_is_alnum(text.ptr[i]) && text.ptr[i] != '_' && text.ptr[i] != '-')
+			return false;
+	return text.len > 0 && text.len <= 32;
+}
 
 static int
 read_digest(struct lm_str field, uint32_t line, struct lm_record_row *row, struct lm_err *err)
@@ -10,6 +20,8 @@ read_digest(struct lm_str field, uint32_t line, struct lm_record_row *row, struc
 	if (field.len == 0)
 		return 0;
 	struct lm_str value = field, algorithm = lm_str_cut(&value, '=');
+	if (!is_word(algorithm))
+		return lm_err_set(err, LM_E_SYNTAX, "line %u: the digest does not begin with 'sha256='", line);
 	if (!lm_str_equal(algorithm, LM_STR("sha256")))
 		return lm_err_set(
 			err, LM_E_UNSUPPORTED, "line %u: the digest is '%.*s', not sha256", line, LM_STR_ARG(algorithm));

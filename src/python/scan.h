@@ -93,3 +93,16 @@ lm_str_equal_nocase(struct lm_str a, struct lm_str b)
 			return false;
 	return true;
 }
+
+// Where the first control character is (C0 besides the tab, DEL, C1), or text.len. Such text is never put in a message.
+static inline size_t
+lm_find_control(struct lm_str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+		bool c1 = c == 0xc2 && i + 1 < text.len && (unsigned char)text.ptr[i + 1] < 0xa0;
+		if ((c < ' ' && c != '\t') || c == 0x7f || c1)
+			return i;
+	}
+	return text.len;
+}

@@ -183,6 +183,8 @@ lm_specifiers_check(struct lm_str specifiers, struct lm_err *err)
 {
 	struct lm_specifier clause;
 	int more = 0;
+	if (!lm_utf8_valid(specifiers) || lm_find_control(specifiers) < specifiers.len)
+		return lm_err_set(err, LM_E_SYNTAX, "a specifier with a control character, or not valid UTF-8");
 	while ((more = next_clause(&specifiers, &clause, err)) > 0)
 		continue;
 	return more;

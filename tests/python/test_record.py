@@ -37,6 +37,8 @@ GOOD = "sha256=" + digest("")
     ("a,,,\n", "RECORD: line 1: 4 fields, expected path, digest and size", 3),
     (",,\n", "RECORD: line 1: the path is empty", 3),
     ("\n\na,x,\n", "RECORD: line 3: the digest is 'x', not sha256", 11),
+    ("a,\u001b[2J=x,\n", "RECORD: line 1: the digest does not begin with 'sha256='", 3),
+    ("a,=x,\n", "RECORD: line 1: the digest does not begin with 'sha256='", 3),
     ("a,md5=abc,1\n", "RECORD: line 1: the digest is 'md5', not sha256", 11),
     (f"a,{GOOD}=,1\n", "RECORD: line 1: the sha256 digest is not 43 characters of base64", 3),
     ("a,sha256=,1\n", "RECORD: line 1: the sha256 digest is not 43 characters of base64", 3),

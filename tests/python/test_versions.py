@@ -140,6 +140,7 @@ def test_specifiers_are_checked(ask):
     (">=1 2", "'1 2' is not a version"),
     (">=banana", "'banana' is not a version"),
     ("===", "no version after '==='"),
+    (">=1\u001b[2J", "a specifier with a control character, or not valid UTF-8"),
     (">=18446744073709551616", "'18446744073709551616' is not a version"),
 ])
 def test_specifier_messages(ask, text, message):
