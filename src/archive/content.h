@@ -19,6 +19,5 @@ void lm_content_begin(struct lm_content_reader *reader, const struct lm_entry *e
 // LM_E_IO; LM_E_INTEGRITY when the source ends early or does not inflate.
 [[nodiscard]] int lm_content_read(struct lm_content_reader *reader, void *out, size_t len, struct lm_err *err);
 // After the last byte: the source must end here as well, and the digest of what was read must be the entry's.
-[[nodiscard]] int lm_content_end(
-	struct lm_content_reader *reader, const struct lm_digest *digest, struct lm_err *err);
+[[nodiscard]] int lm_content_end(struct lm_content_reader *reader, const struct lm_digest *digest, struct lm_err *err);
 void lm_content_release(struct lm_content_reader *reader);

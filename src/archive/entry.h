@@ -11,13 +11,13 @@
 enum lm_entry_type {
 	LM_ENTRY_FILE,
 	LM_ENTRY_FOLDER, // only for folders that would otherwise not appear, i.e. empty ones; writers add parents by themselves
-	LM_ENTRY_LINK,   // symbolic
+	LM_ENTRY_LINK, // symbolic
 };
 
 enum lm_content_kind {
-	LM_CONTENT_NONE,    // links, folders, files of 0 bytes
-	LM_CONTENT_MEMORY,  // `memory`, `size` bytes
-	LM_CONTENT_FILE,    // `size` bytes at `offset` of the file `file`
+	LM_CONTENT_NONE, // links, folders, files of 0 bytes
+	LM_CONTENT_MEMORY, // `memory`, `size` bytes
+	LM_CONTENT_FILE, // `size` bytes at `offset` of the file `file`
 	LM_CONTENT_DEFLATE, // the raw deflate stream of `stored_size` bytes at `offset` of `file`; `size` bytes when inflated
 };
 
@@ -32,10 +32,10 @@ struct lm_content {
 struct lm_entry {
 	const char *path; // relative, '/' separated, checked with lm_path_check_inside
 	enum lm_entry_type type;
-	bool executable;  // files: mode 0755, else 0644
-	uint64_t size;    // of a file, in bytes
+	bool executable; // files: mode 0755, else 0644
+	uint64_t size; // of a file, in bytes
 	struct lm_digest digest; // of a file's bytes; checked whenever they are read
-	const char *link;   // target of a link, as it is stored
+	const char *link; // target of a link, as it is stored
 	const char *origin; // "numpy 2.4.6", "cpython@3.11.11", "lamina", ... : who brought it, for messages
 	struct lm_content content;
 };
@@ -79,5 +79,4 @@ void lm_entries_content_hash(const struct lm_entries *entries, struct lm_digest 
 // when the source ends early, does not inflate, or inflates to another size).
 // `chunk` is called with consecutive pieces, at most 1 MiB each; what it got counts only after 0 was returned.
 typedef int lm_content_sink(void *context, const void *bytes, size_t len, struct lm_err *err);
-[[nodiscard]] int lm_entry_read(
-	const struct lm_entry *entry, lm_content_sink *chunk, void *context, struct lm_err *err);
+[[nodiscard]] int lm_entry_read(const struct lm_entry *entry, lm_content_sink *chunk, void *context, struct lm_err *err);

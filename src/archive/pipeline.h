@@ -27,8 +27,7 @@ struct lm_pipeline_work {
 
 // Make and write pieces 0 to count - 1 on `jobs` threads. The first failure in order of index is reported;
 // LM_E_INTERRUPTED when lm_cancel is requested.
-[[nodiscard]] int lm_pipeline_run(
-	unsigned jobs, size_t count, const struct lm_pipeline_work *work, struct lm_err *err);
+[[nodiscard]] int lm_pipeline_run(unsigned jobs, size_t count, const struct lm_pipeline_work *work, struct lm_err *err);
 
 // In `make`: work that must be done in order of index. Waits until *turn is `want`; the other must have been given to a lower
 // index. -1 when an earlier piece failed.

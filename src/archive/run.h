@@ -45,15 +45,15 @@ struct lm_run {
 // The bytes of a member that is no large one; also checks them.
 [[nodiscard]] int lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out, struct lm_err *err);
 // `len` bytes of the content of a large member for piece `index`, after the pieces before have read theirs.
-[[nodiscard]] int lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len,
-	struct lm_err *err);
+[[nodiscard]] int lm_run_read_large(
+	struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len, struct lm_err *err);
 // To the archive: append and hash.
 [[nodiscard]] int lm_run_write(struct lm_run *run, const void *bytes, size_t len, struct lm_err *err);
 
-[[nodiscard]] int lm_run_make_tar(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *pipeline,
-	size_t index, struct lm_piece *piece, struct lm_err *err);
-[[nodiscard]] int lm_run_make_zip(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *pipeline,
-	size_t index, struct lm_piece *piece, struct lm_err *err);
+[[nodiscard]] int lm_run_make_tar(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *pipeline, size_t index,
+	struct lm_piece *piece, struct lm_err *err);
+[[nodiscard]] int lm_run_make_zip(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *pipeline, size_t index,
+	struct lm_piece *piece, struct lm_err *err);
 // In order, before a piece is written: fixes what depends on the pieces before, and may append to it.
 void lm_run_place_zip(struct lm_run *run, size_t index, struct lm_piece *piece);
 // After the last piece: the central directory.

@@ -19,7 +19,8 @@ const char *lm_format_extension(enum lm_format format); // "tar.zst", without a 
 
 struct lm_archive_options {
 	enum lm_format format;
-	int level;          // of the codec: zstd 1 to 22 (3), xz 0 to 9 (6), gzip and zip 1 to 9 (6), tar 0; LM_LEVEL_DEFAULT: as in brackets
+	// of the codec: zstd 1 to 22 (3), xz 0 to 9 (6), gzip and zip 1 to 9 (6), tar 0; LM_LEVEL_DEFAULT: as in brackets
+	int level;
 	unsigned jobs;      // threads, 0: one per processor; any number gives the same bytes
 	int64_t mtime_s;    // of every entry, 0 to 8589934591; zip: also clamped to 1980..2107, even seconds, as UTC
 	const char *prefix; // top folder that all entries are in, checked with lm_path_check_name; null: none
@@ -51,8 +52,8 @@ struct lm_archive_result {
 // Write `entries` (finished) to `path`, whole or not at all. Memory is bounded by jobs and segment size, not by the
 // entries. Every file's bytes are checked against its digest while they are read.
 // LM_E_USAGE: an option out of its range; LM_E_INTEGRITY, LM_E_IO: reading an entry or writing; LM_E_INTERRUPTED.
-[[nodiscard]] int lm_archive_write(const struct lm_entries *entries, const struct lm_archive_options *options,
-	const char *path, struct lm_archive_result *result, struct lm_err *err);
+[[nodiscard]] int lm_archive_write(const struct lm_entries *entries, const struct lm_archive_options *options, const char *path,
+	struct lm_archive_result *result, struct lm_err *err);
 void lm_archive_result_release(struct lm_archive_result *result);
 // What `compressor` will say for these options, without writing anything.
 void lm_archive_compressor(const struct lm_archive_options *options, char out[96]);

@@ -1,0 +1,173 @@
+"""Writing: the same bytes whatever the machine does, options and what is recorded of them, bounded memory, interruption."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import zlib
+
+import pytest
+
+import trees
+
+MIB = 1024 * 1024
+FORMATS = ["tar", "tar.gz", "tar.xz", "tar.zst", "zip"]
+USAGE, INTERRUPTED = 5, 13  # codes of base/err.h
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_same_bytes(archive, nasty_folder, tool, tmp_path, format):
+    """Threads, zone, language, umask, folder and order on disk take no part."""
+    path, result = archive(format)
+    reference = sha256(path)
+    assert result["digest"] == reference
+    (tmp_path / "copy").mkdir()
+    for name in reversed(sorted(os.listdir(nasty_folder))):
+        subprocess.run(["cp", "-a", "--", nasty_folder / name, tmp_path / "copy"], check=True)
+    for jobs, zone, language, umask in [("1", "Asia/Tokyo", "C", "077"), ("5", "America/St_Johns", "tr_TR.UTF-8", "000"),
+            ("2", "UTC", "C.UTF-8", "027"), ("0", "UTC", "C", "022")]:
+        env = {**os.environ, "TZ": zone, "LC_ALL": language, "LANG": language}
+        out = tmp_path / f"again.{format}"
+        subprocess.run(["sh", "-c", 'umask "$1"; shift; exec "$@"', "sh", umask, tool("archive_tool"), "--jobs", jobs, *trees.fast(format),
+            "--prefix", trees.PREFIX, "--mtime", str(trees.MTIME), "copy", out], check=True, cwd=tmp_path, env=env,
+            stdout=subprocess.DEVNULL)
+        assert sha256(out) == reference
+        assert out.stat().st_mode & 0o7777 == 0o644
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_content_from_files_and_deflate(write, tmp_path, format):
+    """Where the bytes come from does not show."""
+    small, large = trees.text(1, 70000), trees.text(2, 9 * MIB + 11)
+    engine = zlib.compressobj(9, wbits=-15)
+    stored = [engine.compress(data) + engine.flush() for data in (small,)]
+    engine = zlib.compressobj(1, wbits=-15)
+    stored.append(engine.compress(large) + engine.flush())
+    blob = tmp_path / "blob"
+    blob.write_bytes(b"head" + stored[0] + b"gap" + stored[1] + b"tail" + small + large + b"end")
+    at, plain = 4 + len(stored[0]) + 3, 4 + len(stored[0]) + 3 + len(stored[1]) + 4
+    digests = [hashlib.sha256(data).hexdigest() for data in (small, large)]
+    (tmp_path / "deflate").write_text(f"deflate\ta\tx\to\t{blob}\t4\t{len(stored[0])}\t{len(small)}\t{digests[0]}\n"
+        f"deflate\tb\t-\to\t{blob}\t{at}\t{len(stored[1])}\t{len(large)}\t{digests[1]}\n")
+    (tmp_path / "file").write_text(f"file\ta\tx\to\t{blob}\t{plain}\t{len(small)}\t{digests[0]}\n"
+        f"file\tb\t-\to\t{blob}\t{plain + len(small)}\t{len(large)}\t{digests[1]}\n")
+    trees.write(tmp_path / "tree", {"a": (small,), "b": large})
+    made = [write(tmp_path / source, tmp_path / f"{source}.{format}", *trees.fast(format)).json()["digest"] for source in
+        ("tree", "file", "deflate")]
+    assert made[0] == made[1] == made[2]
+
+
+@pytest.mark.parametrize("options, text", [
+    (["--format", "tar.zst", "--level", "0"], "level 0 is not one of 'tar.zst': 1 to 22"),
+    (["--format", "tar.zst", "--level", "23"], "level 23 is not one of 'tar.zst': 1 to 22"),
+    (["--format", "tar.xz", "--level", "10"], "level 10 is not one of 'tar.xz': 0 to 9"),
+    (["--format", "tar.xz", "--level", "-2"], "level -2 is not one of 'tar.xz': 0 to 9"),
+    (["--format", "tar.gz", "--level", "0"], "level 0 is not one of 'tar.gz': 1 to 9"),
+    (["--format", "tar.gz", "--level", "10"], "level 10 is not one of 'tar.gz': 1 to 9"),
+    (["--format", "zip", "--level", "0"], "level 0 is not one of 'zip': 1 to 9"),
+    (["--format", "zip", "--level", "10"], "level 10 is not one of 'zip': 1 to 9"),
+    (["--format", "tar", "--level", "1"], "level 1 is not one of 'tar': 0 to 0"),
+    (["--format", "tar", "--mtime", "-1"], "the time of an archive is out of its range: -1"),
+    (["--format", "tar", "--mtime", "8589934592"], "the time of an archive is out of its range: 8589934592"),
+    (["--format", "tar", "--prefix", "../a"], "top folder of an archive: name with a character other than letters, digits and "
+        "'-_.@+': '../a'"),
+    (["--format", "tar", "--prefix", ""], "top folder of an archive: the name is empty"),
+])
+def test_options_out_of_range(write, tmp_path, options, text):
+    (tmp_path / "tree").mkdir()
+    result = write(tmp_path / "tree", tmp_path / "a", *options)
+    assert (result.code, result.err) == (1, f"{USAGE}: {text}\n")
+    assert sorted(os.listdir(tmp_path)) == ["tree"]
+
+
+@pytest.mark.parametrize("format, least, most", [("tar.zst", 1, 22), ("tar.xz", 0, 9), ("tar.gz", 1, 9), ("zip", 1, 9)])
+def test_levels(write, tmp_path, format, least, most):
+    trees.write(tmp_path / "tree", {"a": trees.text(1, 100_000)})
+    made = {level: write(tmp_path / "tree", tmp_path / "a", "--format", format, "--level", str(level)).json() for level in
+        (least, most)}
+    assert made[least]["size"] > made[most]["size"]
+    for level, result in made.items():
+        assert f" level {level} segment 4 MiB rule 1" in result["compressor"]
+
+
+@pytest.mark.parametrize("format, library, level", [("tar.zst", "zstd", 3), ("tar.xz", "liblzma", 6), ("tar.gz", "zlib", 6),
+    ("zip", "zlib", 6)])
+def test_compressor(write, tmp_path, format, library, level):
+    """The same before anything is written and afterwards; the version is that of the library."""
+    (tmp_path / "tree").mkdir()
+    before = write(tmp_path / "tree", None, "--format", format).json()["compressor"]
+    assert before == write(tmp_path / "tree", tmp_path / "a", "--format", format).json()["compressor"]
+    name, version, rest = before.split(" ", 2)
+    assert (name, rest) == (library, f"level {level} segment 4 MiB rule 1")
+    programs = {"zstd": ["zstd", "-qV"], "liblzma": ["xz", "--version"]}
+    if library in programs:
+        assert version in subprocess.run(programs[library], capture_output=True, text=True, check=True).stdout
+    else:
+        assert version == zlib.ZLIB_RUNTIME_VERSION
+
+
+def test_compressor_of_plain_tar(archive):
+    assert archive("tar")[1]["compressor"] == "none segment 4 MiB rule 1"
+
+
+def run_measured(*argv):
+    """(exit code, peak memory in bytes)"""
+    process = subprocess.Popen([os.fspath(arg) for arg in argv], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_maxrss * 1024
+
+
+@pytest.mark.parametrize("format", ["tar.zst", "tar"])
+def test_memory_is_bounded(tool, tmp_path, format):
+    """One file of 400 MiB takes less than a third of that."""
+    with open(tmp_path / "sparse", "wb") as file:
+        file.truncate(400 * MIB)
+    (tmp_path / "listing").write_text(f"file\ta\t-\to\t{tmp_path}/sparse\t0\t{400 * MIB}\t"
+        f"{sha256(tmp_path / 'sparse')}\n")
+    code, peak = run_measured(tool("archive_tool"), "--format", format, tmp_path / "listing", tmp_path / "out")
+    assert code == 0
+    assert peak < 130 * MIB
+
+
+def test_events(tool, tmp_path):
+    """Progress only grows, up to the whole."""
+    with open(tmp_path / "sparse", "wb") as file:
+        file.truncate(200 * MIB)
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "sparse").rename(tmp_path / "tree/sparse")
+    done = subprocess.run([tool("archive_tool"), "--format", "tar.gz", "--events", tmp_path / "tree", tmp_path / "a"],
+        capture_output=True, text=True, check=True)
+    lines = [line.split(" ") for line in done.stderr.splitlines()]
+    total = json.loads(done.stdout)["content_size"]
+    assert lines
+    assert all(line[:2] == ["publish", "tree"] and int(line[3]) == total for line in lines)
+    amounts = [int(line[2]) for line in lines]
+    assert amounts == sorted(set(amounts))
+    assert amounts[-1] <= total
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(tool, tmp_path, sent):
+    """Told to stop at the first sign of progress, it leaves nothing."""
+    with open(tmp_path / "sparse", "wb") as file:
+        file.truncate(1000 * MIB)
+    zeros = hashlib.sha256()
+    for _ in range(1000):
+        zeros.update(bytes(MIB))
+    (tmp_path / "listing").write_text(f"file\ta\t-\to\t{tmp_path}/sparse\t0\t{1000 * MIB}\t{zeros.hexdigest()}\n")
+    (tmp_path / "out").mkdir()
+    with subprocess.Popen([tool("archive_tool"), "--format", "tar.xz", "--events", tmp_path / "listing", tmp_path / "out/a"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline().startswith("publish tree ")
+        process.send_signal(sent)
+        rest = process.stderr.read().splitlines()
+    assert process.returncode == 1
+    assert rest[-1].startswith(f"{INTERRUPTED}: ")
+    assert os.listdir(tmp_path / "out") == []
