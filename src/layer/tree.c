@@ -20,7 +20,7 @@ struct tree {
 	struct timespec times[2];
 	struct lm_strings folders; // all that were made, parents first
 	const struct lm_sink *sink;
-	const char *subject;
+	const char *step, *subject;
 	uint64_t total_bytes;
 	_Atomic uint64_t done_bytes;
 };
@@ -159,7 +159,7 @@ write_entry(void *context, size_t index, struct lm_err *err)
 	if (write_file(tree, entry, err) < 0)
 		return -1;
 	uint64_t done = atomic_fetch_add(&tree->done_bytes, entry->size) + entry->size;
-	lm_emit_progress(tree->sink, "export", tree->subject, done, tree->total_bytes);
+	lm_emit_progress(tree->sink, tree->step, tree->subject, done, tree->total_bytes);
 	return 0;
 }
 
@@ -194,7 +194,7 @@ write_tree(struct tree *tree, const char *partial, unsigned jobs, struct lm_err 
 
 int
 lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtime_s, unsigned jobs, const struct lm_sink *sink,
-	const char *subject, struct lm_err *err)
+	const char *step, const char *subject, struct lm_err *err)
 {
 	struct lm_file_info info = {};
 	if (lm_file_info(folder, &info, err) < 0)
@@ -206,7 +206,7 @@ lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtim
 		return -1;
 
 	LM_AUTO(release)
-	struct tree tree = { .entries = entries, .folder = folder, .root = -1, .sink = sink, .subject = subject };
+	struct tree tree = { .entries = entries, .folder = folder, .root = -1, .sink = sink, .step = step, .subject = subject };
 	tree.times[0].tv_sec = tree.times[1].tv_sec = (time_t)mtime_s;
 	if (write_tree(&tree, partial, jobs, err) < 0 || lm_file_rename(partial, folder, err) < 0) {
 		struct lm_err ignored = {}; // the first cause counts

@@ -6,8 +6,8 @@
 
 // Write finished entries into `folder`, which must not exist (LM_E_CONFLICT): made beside as "<folder>.partial", renamed at
 // the end. Modes are exact, times of files, links and folders are `mtime_s`, contents are checked against their digests; any
-// number of `jobs` gives the same tree. On failure nothing is left. A kill leaves either
-// nothing under the name or all of it; the bytes are not forced to disk (after a power cut a tree is to be made again). Progress events are of step "export" and `subject`; the
-// caller tells begin and end.
+// number of `jobs` gives the same tree. On failure nothing is left. After a kill either nothing or all of it is under the
+// name; bytes are not forced to disk: after a power cut a tree is to be made again. Progress events are of `step` and
+// `subject`; the caller tells begin and end.
 [[nodiscard]] int lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtime_s, unsigned jobs,
-	const struct lm_sink *sink, const char *subject, struct lm_err *err);
+	const struct lm_sink *sink, const char *step, const char *subject, struct lm_err *err);

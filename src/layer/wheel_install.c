@@ -20,6 +20,7 @@ struct row {
 struct install {
 	struct lm_assembly *assembly;
 	const struct lm_layer_wheel *wheel;
+	const char *origin; // in the arena of the layer's entries
 	struct lm_str dist_info;       // "numpy-2.4.6.dist-info", in the wheel's first path of that kind
 	struct lm_wheel_name name;
 	struct row *rows;
@@ -220,7 +221,7 @@ place_entry(struct install *install, const struct lm_entry *entry, struct lm_err
 	if (path == nullptr)
 		return 0;
 	lm_assembly_place(install->assembly, entry, path);
-	install->assembly->out->items[install->assembly->out->count - 1].origin = install->wheel->origin;
+	install->assembly->out->items[install->assembly->out->count - 1].origin = install->origin;
 	add_row(install, path, &entry->digest, entry->size);
 	return 0;
 }
@@ -232,7 +233,7 @@ place_installer(struct install *install)
 	struct lm_entries *out = install->assembly->out;
 	LM_AUTO(lm_free_ptr)
 	char *path = lm_format("%s/%.*s/INSTALLER", install->assembly->site, LM_STR_ARG(install->dist_info));
-	lm_entries_add_text(out, path, text, sizeof text - 1, false, install->wheel->origin);
+	lm_entries_add_text(out, path, text, sizeof text - 1, false, install->origin);
 	add_row(install, path, &out->items[out->count - 1].digest, sizeof text - 1);
 }
 
@@ -265,7 +266,7 @@ place_record(struct install *install)
 		lm_digest_base64(&row->digest, digest);
 		lm_buf_format(&text, ",sha256=%s,%llu\n", digest, (unsigned long long)row->size);
 	}
-	lm_entries_add_text(install->assembly->out, path, lm_buf_cstr(&text), text.len, false, install->wheel->origin);
+	lm_entries_add_text(install->assembly->out, path, lm_buf_cstr(&text), text.len, false, install->origin);
 }
 
 static int
@@ -287,7 +288,10 @@ install_files(struct install *install, struct lm_err *err)
 int
 lm_wheel_install(struct lm_assembly *assembly, const struct lm_layer_wheel *wheel, struct lm_err *err)
 {
-	LM_AUTO(release) struct install install = { .assembly = assembly, .wheel = wheel };
+	LM_AUTO(release)
+	struct install install = {
+		.assembly = assembly, .wheel = wheel, .origin = lm_arena_strdup(&assembly->out->arena, wheel->origin)
+	};
 	if (install_files(&install, err) < 0)
 		return lm_err_wrap(err, "wheel '%s'", wheel->file_name);
 	return 0;

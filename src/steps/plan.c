@@ -302,7 +302,7 @@ lm_work_assemble(struct lm_work_plan *plan, struct lm_work *work, struct lm_asse
 		.launch_module = modules->has_launch ? modules->modules[0].name : nullptr };
 	bool libraries = false;
 	if (lm_layer_assemble(&layer, &out->entries, &libraries, err) < 0)
-		return lm_err_wrap(err, "layer '%s' on %s", spec->name, lm_platform_name(work->platform));
+		return -1; // the message names layer and platform
 	work->libraries = libraries;
 	return remember_libraries(plan, work, err);
 }

@@ -104,7 +104,7 @@ make_tree(struct run *run, const char *folder, struct lm_work *work, const char 
 	if (lm_dir_make(state_folder, err) < 0 || lm_file_remove(state, err) < 0 || lm_dir_remove(tree, err) < 0)
 		return -1;
 	if (lm_tree_write(&assembled.entries, tree, work->mtime_s, run->project->settings.jobs, &run->project->settings.sink,
-		    layer, err) < 0)
+		    step, layer, err) < 0)
 		return lm_err_wrap(err, "writing layer '%s'", layer);
 	if (postinstall(run, folder, work, tree, err) < 0)
 		return -1;

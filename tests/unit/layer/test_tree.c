@@ -76,7 +76,7 @@ whole_tree(void **state)
 		LM_AUTO(lm_free_ptr) char *partial = lm_format("%s.partial/left/over", folder);
 		struct lm_err err = {};
 		assert_int_equal(lm_dir_make(partial, &err), 0);
-		if (lm_tree_write(&entries, folder, 1700000000, jobs, nullptr, "test", &err) < 0)
+		if (lm_tree_write(&entries, folder, 1700000000, jobs, nullptr, "build", "test", &err) < 0)
 			fail_msg("%s", err.text);
 		(void)umask(before);
 
@@ -120,7 +120,7 @@ progress_is_told(void **state)
 	struct lm_err err = {};
 	fill(&entries);
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(*state, "out");
-	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, &sink, "app-x", &err), 0);
+	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, &sink, "export", "app-x", &err), 0);
 	assert_int_equal(last, 15);
 	lm_entries_release(&entries);
 }
@@ -131,7 +131,7 @@ an_existing_folder_is_kept(void **state)
 	struct lm_entries entries = {};
 	struct lm_err err = {};
 	fill(&entries);
-	assert_int_equal(lm_tree_write(&entries, *state, 0, 1, nullptr, "x", &err), -1);
+	assert_int_equal(lm_tree_write(&entries, *state, 0, 1, nullptr, "build", "x", &err), -1);
 	assert_int_equal(err.code, LM_E_CONFLICT);
 	LM_AUTO(lm_free_ptr) char *want = lm_format("'%s' is there already", (char *)*state);
 	assert_string_equal(err.text, want);
@@ -169,7 +169,7 @@ a_failure_leaves_nothing(void **state)
 		else
 			assert_int_equal(lm_file_replace(source, rows[i].text, strlen(rows[i].text), 0644, &err), 0);
 
-		row_int_equal(rows[i].row, lm_tree_write(&entries, folder, 0, 2, nullptr, "x", &err), -1);
+		row_int_equal(rows[i].row, lm_tree_write(&entries, folder, 0, 2, nullptr, "build", "x", &err), -1);
 		row_int_equal(rows[i].row, err.code, rows[i].code);
 		LM_AUTO(lm_free_ptr) char *partial = lm_format("%s.partial", folder);
 		row_true(rows[i].row, !lm_file_exists(folder) && !lm_file_exists(partial));
@@ -186,7 +186,7 @@ a_folder_that_cannot_be_made(void **state)
 	LM_AUTO(lm_free_ptr) char *file = lm_path_join(*state, "file");
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(file, "out");
 	assert_int_equal(lm_file_replace(file, "", 0, 0644, &err), 0);
-	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, nullptr, "x", &err), -1);
+	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, nullptr, "build", "x", &err), -1);
 	assert_int_equal(err.code, LM_E_IO);
 	lm_entries_release(&entries);
 }
