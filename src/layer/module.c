@@ -142,8 +142,12 @@ list_with_git(const char *folder, struct lm_strings *list, struct lm_err *err)
 		"--exclude-per-directory=.gitignore", "--", ".", nullptr };
 	struct lm_process process = { .argv = argv, .timeout_ms = GIT_TIMEOUT_MS };
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
-	if (lm_process_run(&process, &result, err) < 0)
-		return -1;
+	if (lm_process_run(&process, &result, err) < 0) {
+		if (err->code != LM_E_NOT_FOUND) // a system without env has no git either
+			return -1;
+		lm_err_clear(err);
+		return 0;
+	}
 	if (result.exit_code == 127) // env's way to say that there is no git
 		return 0;
 	if (result.exit_code != 0) {

@@ -42,10 +42,9 @@ def sources(tmp_path_factory):
     }
 
 
-def stack_layers(sources, layer_of):
-    numpy = wheelhouse.wheels(f"linux_{os.uname().machine}", "numpy")["numpy"]
+def stack_layers(sources, layer_of, *wheels):
     return [
-        layer_of("framework", "framework-lower@3", [0], wheels=[sources["lower"], numpy]),
+        layer_of("framework", "framework-lower@3", [0], wheels=[sources["lower"], *wheels]),
         layer_of("framework", "framework-upper@1", [1, 0], wheels=[sources["upper"]]),
         layer_of("application", "app-main", [2, 1, 0], modules=sources["modules"], launch_module="main_module",
             executables=sources["executables"]),
@@ -55,7 +54,8 @@ def stack_layers(sources, layer_of):
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, sources, make_stack, layer_of):
     out = tmp_path_factory.mktemp("stack") / PLACE
-    make_stack("3.11.11", stack_layers(sources, layer_of), out)
+    numpy = wheelhouse.wheels(f"linux_{os.uname().machine}", "numpy")["numpy"]
+    make_stack("3.11.11", stack_layers(sources, layer_of, numpy), out)
     return out
 
 
@@ -191,7 +191,8 @@ def test_compiled_files_are_checked_by_hash(stack):
 def test_compiled_files_do_not_depend_on_the_place(stack, sources, make_stack, layer_of, tmp_path):
     elsewhere = tmp_path / "other"
     make_stack("3.11.11", stack_layers(sources, layer_of), elsewhere)
-    ours, theirs = pycs(elsewhere), pycs(stack)
+    ours = pycs(elsewhere)
+    theirs = {path: body for path, body in pycs(stack).items() if "/numpy" not in path}
     assert set(ours) == set(theirs)
     assert {path for path in ours if ours[path] != theirs[path]} == {
         f"{layer}/{SITE}/__pycache__/sitecustomize.cpython-311.pyc"  # names the place
@@ -220,9 +221,8 @@ def test_postinstall_may_run_again_and_after_a_move(sources, make_stack, layer_o
     files = {path for path in changed if (second / path).is_file()}
     assert files == {f"{layer}/{name}" for layer in ("framework-lower@3", "framework-upper@1", "app-main")
         for name in ("pyvenv.cfg", f"{SITE}/sitecustomize.py", f"{SITE}/__pycache__/sitecustomize.cpython-311.pyc")}
-    told = json.loads(python(second, "-m", "main_module"))
-    assert told["prefix"] == f"{second}/app-main"
-    assert told["files"]["lower"].startswith(f"{second}/")
+    told = python(second, "-c", "import lower, sys; print(lower.__file__, sys.prefix)")
+    assert told == f"{second}/framework-lower@3/{SITE}/lower.py {second}/app-main\n"
 
 
 def test_newer_python(make_stack, layer_of, tmp_path):

@@ -182,6 +182,44 @@ ignored_files_are_left_out(void **state)
 		"pkg/untracked.py\n");
 }
 
+// Without git the ignore files say nothing.
+static void
+no_git(void **state)
+{
+	const struct place *place = *state;
+	write_file(place, ".gitignore", "*.log\n", 0644);
+	write_file(place, "pkg/__init__.py", "", 0644);
+	write_file(place, "pkg/debug.log", "", 0644);
+	write_file(place, "bin/readme", "", 0644);
+	git(place, ".", "init", "-q");
+	expect_module(place, "pkg", "pkg", "pkg/__init__.py\n");
+
+	LM_AUTO(lm_free_ptr) char *before = lm_strdup(getenv("PATH"));
+	LM_AUTO(lm_free_ptr) char *bin = lm_path_join(place->folder, "bin");
+	LM_AUTO(lm_free_ptr) char *env = lm_process_find("env", before);
+	assert_int_equal(setenv("PATH", bin, 1), 0); // neither env nor git
+	expect_module(place, "pkg", "pkg", "pkg/__init__.py\npkg/debug.log\n");
+	make_link(place, "bin/env", env); // no git
+	expect_module(place, "pkg", "pkg", "pkg/__init__.py\npkg/debug.log\n");
+	assert_int_equal(setenv("PATH", before, 1), 0);
+}
+
+// What a git hook sets does not lead to another repository.
+static void
+inside_a_git_hook(void **state)
+{
+	const struct place *place = *state;
+	write_file(place, "pkg/__init__.py", "", 0644);
+	write_file(place, "pkg/debug.log", "", 0644);
+	write_file(place, ".gitignore", "*.log\n", 0644);
+	git(place, ".", "init", "-q");
+	assert_int_equal(setenv("GIT_DIR", "/nowhere", 1), 0);
+	assert_int_equal(setenv("GIT_INDEX_FILE", "/nowhere/index", 1), 0);
+	expect_module(place, "pkg", "pkg", "pkg/__init__.py\n");
+	assert_int_equal(unsetenv("GIT_DIR"), 0);
+	assert_int_equal(unsetenv("GIT_INDEX_FILE"), 0);
+}
+
 static void
 all_ignored(void **state)
 {
@@ -310,6 +348,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(plain_package, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(single_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ignored_files_are_left_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_git, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(inside_a_git_hook, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_ignored, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(broken_repository, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refused, set_up, tear_down),

@@ -1,10 +1,14 @@
 #include "fixture.h"
 
 #include "layer/tree.h"
+#include "os/cancel.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -191,6 +195,51 @@ a_folder_that_cannot_be_made(void **state)
 	lm_entries_release(&entries);
 }
 
+// A disk that takes no more: the file and the reason are named, and nothing is left.
+static void
+a_disk_that_is_full(void **state)
+{
+	struct lm_entries entries = {};
+	struct lm_err err = {};
+	struct rlimit before, small;
+	fill(&entries);
+	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(*state, "out");
+	LM_AUTO(lm_free_ptr) char *partial = lm_format("%s.partial", folder);
+	LM_AUTO(lm_free_ptr)
+	char *want = lm_format("cannot write '%s/a/b/c/deep.txt': File too large", folder);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){ 2, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	int rc = lm_tree_write(&entries, folder, 0, 1, nullptr, "build", "x", &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(rc, -1);
+	assert_int_equal(err.code, LM_E_IO);
+	assert_int_equal(err.sys, EFBIG);
+	if (!lm_cstr_ends(err.text, want))
+		fail_msg("%s", err.text);
+	assert_false(lm_file_exists(folder) || lm_file_exists(partial));
+	lm_entries_release(&entries);
+}
+
+// An interrupt ends the writing; what was begun is removed.
+static void
+an_interrupt(void **state)
+{
+	struct lm_entries entries = {};
+	struct lm_err err = {};
+	fill(&entries);
+	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(*state, "out");
+	LM_AUTO(lm_free_ptr) char *partial = lm_format("%s.partial", folder);
+	lm_cancel_request();
+	int rc = lm_tree_write(&entries, folder, 0, 2, nullptr, "build", "x", &err);
+	lm_cancel_reset();
+	assert_int_equal(rc, -1);
+	assert_int_equal(err.code, LM_E_INTERRUPTED);
+	assert_false(lm_file_exists(folder) || lm_file_exists(partial));
+	lm_entries_release(&entries);
+}
+
 int
 main(void)
 {
@@ -200,6 +249,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(an_existing_folder_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_failure_leaves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_made, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_disk_that_is_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_interrupt, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
