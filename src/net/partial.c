@@ -14,15 +14,6 @@ enum {
 	LM_PARTIAL_ATTEMPTS = 16, // at a file that others rename or remove meanwhile
 };
 
-// The lock is on the file, not on its name: another process may have given it its final name before we got it.
-static bool
-still_named(int fd, const char *path)
-{
-	struct stat by_fd, by_name;
-	return fstat(fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_dev == by_name.st_dev &&
-		by_fd.st_ino == by_name.st_ino && S_ISREG(by_fd.st_mode);
-}
-
 // Returns the descriptor, -1 with errno, or -2 when another process has it.
 static int
 open_shared(const char *path)
@@ -35,7 +26,7 @@ open_shared(const char *path)
 			(void)close(fd);
 			return -2;
 		}
-		if (still_named(fd, path))
+		if (lm_fd_is_named(fd, path))
 			return fd;
 		(void)close(fd);
 	}

@@ -16,6 +16,7 @@
 
 enum {
 	LM_LOCK_TEXT_BYTES = 512, // of the holder's text
+	LM_LOCK_ATTEMPTS = 100, // at a lock file that somebody removes
 	LM_LOCK_POLL_MIN_MS = 10,
 	LM_LOCK_POLL_MAX_MS = 200,
 };
@@ -55,40 +56,49 @@ write_holder(int fd, const char *what)
 		(void)!pwrite(fd, text, (size_t)len, 0);
 }
 
+// `told`: whether the user knows that we wait.
 static int
-wait_for(int fd, const char *path, const struct lm_sink *sink, struct lm_err *err)
+wait_for(int fd, const char *path, const struct lm_sink *sink, bool *told, struct lm_err *err)
 {
-	bool told = false;
-	for (uint64_t pause_ms = LM_LOCK_POLL_MIN_MS;; pause_ms = pause_ms * 2 > LM_LOCK_POLL_MAX_MS ? LM_LOCK_POLL_MAX_MS : pause_ms * 2) {
+	uint64_t pause_ms = LM_LOCK_POLL_MIN_MS;
+	for (;;) {
 		int sys = try_lock(fd);
 		if (sys == 0)
 			return 0;
 		if (sys != EWOULDBLOCK)
 			return lm_err_sys(err, sys, "cannot lock '%s'", path);
-		if (!told) {
+		if (!*told) {
 			char holder[LM_LOCK_TEXT_BYTES];
 			read_holder(fd, holder);
 			lm_emit_warning(sink, "waiting for %s", holder);
-			told = true;
+			*told = true;
 		}
 		(void)lm_clock_sleep_ms(pause_ms);
 		if (lm_cancel_check(err) < 0)
 			return -1;
+		pause_ms = pause_ms * 2 > LM_LOCK_POLL_MAX_MS ? LM_LOCK_POLL_MAX_MS : pause_ms * 2;
 	}
 }
 
 int
 lm_lock_take(struct lm_lock *lock, const char *path, const char *what, const struct lm_sink *sink, struct lm_err *err)
 {
-	LM_AUTO(lm_fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return lm_fd_fail(err, errno, "open lock file", path);
-	if (wait_for(fd, path, sink, err) < 0)
-		return -1;
-	write_holder(fd, what);
-	*lock = (struct lm_lock){ .fd = fd, .held = true };
-	fd = -1;
-	return 0;
+	bool told = false;
+
+	for (unsigned attempt = 0; attempt < LM_LOCK_ATTEMPTS; attempt++) {
+		LM_AUTO(lm_fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+		if (fd < 0)
+			return lm_fd_fail(err, errno, "open lock file", path);
+		if (wait_for(fd, path, sink, &told, err) < 0)
+			return -1;
+		if (!lm_fd_is_named(fd, path)) // removed while we waited: others have locked a new file by now
+			continue;
+		write_holder(fd, what);
+		*lock = (struct lm_lock){ .fd = fd, .held = true };
+		fd = -1;
+		return 0;
+	}
+	return lm_err_set(err, LM_E_CONFLICT, "lock file is removed again and again: '%s'", path);
 }
 
 void

@@ -124,6 +124,13 @@ def test_retry_after_is_not_waited_for_too_long(web, fetch):
     assert len(web.requests) == 1
 
 
+def test_retry_after_as_a_date(web, fetch):
+    web.answers["/a"] = [status(503, Retry_After="Fri, 31 Dec 2100 23:59:59 GMT")]
+    result = fetch(web.url("/a"))
+    assert result["code"] == "network"
+    assert ": the server answered 503 and asks to wait " in result["error"]
+
+
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 304])
 def test_final_answers(web, fetch, tmp_path, code):
     web.answers["/a"] = [status(code)]
@@ -437,6 +444,17 @@ def test_interrupt_keeps_what_was_received(web, fetch, tool, tmp_path, monkeypat
     assert not (tmp_path / "file").exists()
     assert fetch(web.url("/a"))["code"] == "ok"
     assert (tmp_path / "file").read_bytes() == DATA
+
+
+def test_interrupt_ends_a_pause(web, tool, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    web.answers["/a"] = [status(503, Retry_After=100)]
+    process = start_tool(tool, web.url("/a"), tmp_path / "file")
+    assert web.arrived.wait(60)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert '"interrupted"' in out
+    assert len(web.requests) == 1
 
 
 def test_two_processes_at_once(web, fetch, tool, tmp_path, monkeypatch):

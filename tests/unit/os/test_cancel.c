@@ -2,10 +2,8 @@
 
 #include "os/cancel.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,34 +70,17 @@ hangup_counts(void)
 	require(lm_cancel_requested(), 1);
 }
 
-// No SA_RESTART: a blocking call ends with EINTR. The parent of the blocked one sends the signal when it sees it asleep.
+// No SA_RESTART: a call that blocks ends with EINTR.
 static void
 blocking_calls_wake(void)
 {
-	int ends[2];
-	require(pipe(ends) == 0, 1);
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 	lm_cancel_install();
-	pid_t us = getpid(), sender = fork();
-	if (sender == 0) {
-		for (;;) { // until the read has ended and we are killed
-			(void)usleep(1000);
-			char path[64], text[512] = "";
-			(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)us);
-			FILE *file = fopen(path, "re");
-			size_t got = file == nullptr ? 0 : fread(text, 1, sizeof text - 1, file);
-			if (file != nullptr)
-				(void)fclose(file);
-			const char *end = got == 0 ? nullptr : strrchr(text, ')');
-			if (end != nullptr && end[2] == 'S')
-				break;
-		}
-		(void)kill(us, SIGINT);
-		_exit(0);
+	for (size_t i = 0; i < LM_COUNT(numbers); i++) {
+		struct sigaction action;
+		require(sigaction(numbers[i], nullptr, &action) == 0, 1);
+		require(action.sa_handler != SIG_DFL && (action.sa_flags & SA_RESTART) == 0, 2);
 	}
-	char byte;
-	ssize_t got = read(ends[0], &byte, 1);
-	require(got == -1 && errno == EINTR, 2);
-	require(lm_cancel_requested(), 3);
 }
 
 static void

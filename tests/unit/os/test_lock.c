@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 struct told {
+	const char *remove; // this file, when we are told to wait
 	struct lm_buf text;
 	int release; // written to when we are told to wait: the holder lets go
 	bool cancel; // request an interruption instead
@@ -19,6 +20,8 @@ static void
 on_event(void *context, const struct lm_event *event)
 {
 	struct told *told = context;
+	if (told->remove != nullptr)
+		(void)unlink(told->remove);
 	lm_buf_format(&told->text, "%d:%s\n", (int)event->kind, event->text);
 	if (told->cancel)
 		lm_cancel_request();
@@ -140,6 +143,42 @@ an_interruption_ends_the_wait(void **state)
 	(void)close(told.release);
 }
 
+// The file goes away while we wait for it: what we get then is not it, but the one others would open.
+static void
+a_removed_lock_file(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
+	LM_AUTO(lm_free_ptr) char *path = lm_strdup(folder_at(&folder, "lock"));
+	struct told told = { .remove = path };
+	struct lm_sink sink = { on_event, &told };
+	struct lm_err err = {};
+
+	(void)state;
+	pid_t holder = hold(path, "x", &told.release);
+	assert_int_equal(lm_lock_take(&lock, path, "building 'y'", &sink, &err), 0);
+	LM_AUTO(lm_free_ptr) char *want = lm_format("process %d, which is building 'y'\n", (int)getpid());
+	assert_string_equal(folder_read(&folder, "lock"), want);
+	assert_int_equal(waitpid(holder, nullptr, 0), holder);
+	lm_buf_release(&told.text);
+	(void)close(told.release);
+}
+
+static void
+not_a_lock_file(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	struct lm_lock lock = {};
+	struct lm_err err = {};
+
+	(void)state;
+	assert_int_equal(symlink("target", folder_at(&folder, "lock")), 0);
+	LM_AUTO(lm_free_ptr) char *want =
+		lm_format("cannot open lock file '%s/lock': Too many levels of symbolic links", folder.path);
+	assert_int_equal(lm_lock_take(&lock, folder_at(&folder, "lock"), "x", nullptr, &err), -1);
+	assert_string_equal(err.text, want);
+}
+
 // Whatever is in the file: nothing of it reaches a terminal that could obey it.
 static void
 strange_holders(void **state)
@@ -177,6 +216,8 @@ main(void)
 		cmocka_unit_test(waits_for_another_process),
 		cmocka_unit_test(a_killed_holder_holds_nothing),
 		cmocka_unit_test(an_interruption_ends_the_wait),
+		cmocka_unit_test(a_removed_lock_file),
+		cmocka_unit_test(not_a_lock_file),
 		cmocka_unit_test(strange_holders),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);

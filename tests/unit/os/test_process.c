@@ -2,13 +2,18 @@
 
 #include "base/mem.h"
 #include "os/cancel.h"
+#include "os/dir.h"
+#include "os/pool.h"
 #include "os/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,31 +135,16 @@ printed_pid(const struct lm_process_result *result)
 	return (pid_t)strtol(lm_buf_cstr(&result->out), nullptr, 10);
 }
 
-// Whether a process is gone, or dead and not yet waited for by its new parent.
-static bool
-is_dead(pid_t pid)
-{
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/proc/%d/stat", (int)pid);
-	FILE *file = fopen(path, "re");
-	if (file == nullptr)
-		return true;
-	char text[512] = "";
-	size_t got = fread(text, 1, sizeof text - 1, file);
-	(void)fclose(file);
-	const char *end = got == 0 ? nullptr : strrchr(text, ')');
-	return end == nullptr || end[2] == 'Z' || end[2] == 'X';
-}
-
-// SIGKILL was sent, which is not yet dead: wait for the event, with a limit only against a broken program.
+// Wait until a process of somebody else has died; the limit is only for a broken program.
 static bool
 dies(pid_t pid)
 {
-	for (int i = 0; i < 10000; i++) {
-		if (is_dead(pid))
-			return true;
-		(void)usleep(1000);
-	}
-	return false;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd event = { .fd = fd, .events = POLLIN };
+	bool dead = fd < 0 ? errno == ESRCH : poll(&event, 1, 60000) == 1;
+	if (fd >= 0)
+		(void)close(fd);
+	return dead;
 }
 
 static void
@@ -260,13 +250,84 @@ nothing_survives_our_death(void **state)
 	child = (int)strtol(text, &end, 10);
 	grandchild = (int)strtol(end, nullptr, 10);
 	assert_true(child > 1 && grandchild > 1);
-	assert_false(is_dead(grandchild));
+	assert_int_equal(kill(grandchild, 0), 0);
 	assert_int_equal(kill(us, SIGKILL), 0);
 	assert_int_equal(waitpid(us, nullptr, 0), us);
 	assert_true(dies(child));
 	assert_true(dies(grandchild));
 	(void)unlink(fifo);
 	(void)rmdir(folder);
+}
+
+static size_t
+open_descriptors(void)
+{
+	LM_AUTO(lm_strings_release) struct lm_strings names = {};
+	struct lm_err err = {};
+	assert_int_equal(lm_dir_list("/proc/self/fd", &names, &err), 0);
+	return names.count;
+}
+
+// Whatever else is open in us, with or without close-on-exec: a child gets its three streams.
+static void
+no_descriptor_is_passed_on_or_lost(void **state)
+{
+	LM_AUTO(lm_process_result_release) struct lm_process_result result = {}, failed = {};
+	struct lm_err err = {};
+	(void)state;
+	int kept = open("/dev/null", O_RDONLY); // NOLINT: inheritable on purpose
+	(void)lm_cancel_fd();
+	size_t before = open_descriptors();
+	assert_int_equal(run_sh("ls /proc/$$/fd", (struct lm_process){ .input = "x" }, &result, &err), 0);
+	assert_string_equal(lm_buf_cstr(&result.out), "0\n1\n2\n");
+	const char *argv[] = { "/nowhere", nullptr };
+	assert_int_equal(lm_process_run(&(struct lm_process){ .argv = argv }, &failed, &err), -1);
+	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(close(kept), 0);
+}
+
+static int
+run_one(void *context, size_t index, struct lm_err *err)
+{
+	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
+	LM_AUTO(lm_free_ptr) char *script = lm_format("cat; echo %zu; exit %zu", index, index % 7);
+	(void)context;
+	if (run_sh(script, (struct lm_process){ .input = "in " }, &result, err) < 0)
+		return -1;
+	LM_AUTO(lm_free_ptr) char *want = lm_format("in %zu\n", index);
+	if (strcmp(lm_buf_cstr(&result.out), want) != 0 || result.exit_code != (int)(index % 7))
+		return lm_err_set(err, LM_E_CHILD, "run %zu: '%s'", index, lm_buf_cstr(&result.out));
+	return 0;
+}
+
+static void
+many_at_once(void **state)
+{
+	struct lm_err err = {};
+	(void)state;
+	int rc = lm_pool_run(8, 60, run_one, nullptr, &err);
+	assert_string_equal(err.text, "");
+	assert_int_equal(rc, 0);
+}
+
+// As a daemon may have them: closed. Our pipes must not land on 0, 1 and 2 then.
+static void
+works_without_streams(void **state)
+{
+	(void)state;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct lm_process_result result = {};
+		struct lm_err err = {};
+		(void)close(0), (void)close(1), (void)close(2);
+		bool right = run_sh("cat; echo b >&2", (struct lm_process){ .input = "a" }, &result, &err) == 0 &&
+			strcmp(lm_buf_cstr(&result.out), "a") == 0 && strcmp(lm_buf_cstr(&result.err), "b\n") == 0;
+		_exit(right ? 0 : 1);
+	}
+	int status = 0;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void
@@ -293,6 +354,9 @@ main(void)
 		cmocka_unit_test(leftovers_die_with_the_child),
 		cmocka_unit_test(cancel_ends_it),
 		cmocka_unit_test(nothing_survives_our_death),
+		cmocka_unit_test(no_descriptor_is_passed_on_or_lost),
+		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(works_without_streams),
 		cmocka_unit_test(find),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
