@@ -16,7 +16,7 @@ const modules = [_][]const u8{
 };
 // pkg-config names: a missing -dev package is an error that names it
 const system_libs = [_][]const u8{
-    "libarchive", "zlib", "liblzma", "libzstd", "libcrypto", "sqlite3", "libcurl", "jansson", "libutf8proc",
+    "libarchive", "zlib", "liblzma", "libzstd", "libcrypto", "sqlite3", "libcurl", "jansson", "libutf8proc", "libdeflate",
 };
 
 const Sanitize = enum { none, undefined, thread, address };

@@ -42,6 +42,7 @@ PACKAGES = {
         ("libcurl4-openssl-dev", "library", "libcurl"),
         ("libjansson-dev", "library", "jansson"),
         ("libutf8proc-dev", "library", "libutf8proc"),
+        ("libdeflate-dev", "library", "libdeflate"),
         ("python3-venv", "module", "ensurepip"),
     ],
     "check": [

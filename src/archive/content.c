@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -14,6 +15,9 @@ struct lm_inflate {
 	bool ended;
 	unsigned char input[INPUT_BYTES];
 };
+
+// Members up to this size are inflated in one call of libdeflate, which is more than twice as fast as zlib's stream.
+enum { WHOLE_MAX_BYTES = 64 * 1024 * 1024 };
 
 // As for all our small allocations: none left ends the program.
 static void *
@@ -176,6 +180,40 @@ read_inflated(struct lm_content_reader *reader, unsigned char *out, size_t len, 
 	return 0;
 }
 
+// The whole member at once: its stored bytes are in memory then, so only for one of moderate size.
+static int
+inflate_whole(struct lm_content_reader *reader, unsigned char *out, struct lm_err *err)
+{
+	const struct lm_entry *entry = reader->entry;
+	size_t stored_size = (size_t)entry->content.stored_size, used = 0, made = 0;
+	lm_buf_clear(&reader->stored);
+	unsigned char *stored = (unsigned char *)lm_buf_reserve(&reader->stored, stored_size);
+	if (read_plain(reader, stored, stored_size, err) < 0)
+		return -1;
+	if (reader->whole == nullptr)
+		reader->whole = libdeflate_alloc_decompressor();
+	if (reader->whole == nullptr)
+		return lm_err_set(err, LM_E_LIMIT, "no memory to inflate '%s'", entry->path);
+	enum libdeflate_result rc = libdeflate_deflate_decompress_ex(
+		reader->whole, stored, stored_size, out, (size_t)entry->size, &used, &made);
+	if (rc == LIBDEFLATE_INSUFFICIENT_SPACE)
+		return broken(entry, err, "the source is longer than its size");
+	if (rc != LIBDEFLATE_SUCCESS)
+		return broken(entry, err, "the source does not inflate");
+	if (made != entry->size)
+		return broken(entry, err, "the source ends early");
+	reader->inflate->ended = true;
+	return 0;
+}
+
+static bool
+fits_whole(const struct lm_content_reader *reader, size_t len)
+{
+	const struct lm_entry *entry = reader->entry;
+	return reader->done == 0 && len == entry->size && len <= WHOLE_MAX_BYTES &&
+		entry->content.stored_size <= WHOLE_MAX_BYTES;
+}
+
 int
 lm_content_read(struct lm_content_reader *reader, void *out, size_t len, struct lm_err *err)
 {
@@ -195,7 +233,7 @@ lm_content_read(struct lm_content_reader *reader, void *out, size_t len, struct 
 		rc = read_plain(reader, out, len, err);
 		break;
 	case LM_CONTENT_DEFLATE:
-		rc = read_inflated(reader, out, len, err);
+		rc = fits_whole(reader, len) ? inflate_whole(reader, out, err) : read_inflated(reader, out, len, err);
 		break;
 	}
 	reader->done += len;
@@ -229,6 +267,8 @@ lm_content_release(struct lm_content_reader *reader)
 	if (reader->inflate != nullptr)
 		(void)inflateEnd(&reader->inflate->stream);
 	lm_free(reader->inflate);
+	libdeflate_free_decompressor(reader->whole);
+	lm_buf_release(&reader->stored);
 	*reader = (struct lm_content_reader){};
 }
 

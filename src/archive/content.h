@@ -12,6 +12,8 @@ struct lm_content_reader {
 	const char *file;     // the open one, null: none
 	int fd;
 	struct lm_inflate *inflate;
+	struct libdeflate_decompressor *whole; // for members read in one call
+	struct lm_buf stored;                  // their stored bytes
 };
 
 void lm_content_begin(struct lm_content_reader *reader, const struct lm_entry *entry);
