@@ -353,6 +353,7 @@ append_line(const struct lm_entry *entry, struct lm_buf *out)
 		lm_digest_hex(&entry->digest, hex);
 		lm_buf_text(out, entry->executable ? "0755 " : "0644 ");
 		lm_buf_text(out, hex);
+		lm_buf_format(out, " %llu", (unsigned long long)entry->size);
 		break;
 	case LM_ENTRY_LINK:
 		lm_buf_text(out, "link ");

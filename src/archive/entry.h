@@ -67,7 +67,7 @@ void lm_entries_release(struct lm_entries *entries); // empty again; fits LM_AUT
 // It does not depend on the archive format, the compressor or times. docs/formats/content-hash.md says how anybody can
 // compute it from an unpacked archive with find, sort and sha256sum:
 // SHA-256 of one line per entry, in byte order of path:
-//   file:   "<0644|0755> <64 hex digits> <path>\n"
+//   file:   "<0644|0755> <64 hex digits> <size> <path>\n"
 //   link:   "link <target> <path>\n"
 //   folder: "folder - <path>\n"        (empty folders only)
 // where path and target have ' ' as %20 and '%' as %25 (control bytes are refused before).

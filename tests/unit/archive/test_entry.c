@@ -209,7 +209,7 @@ content_hash(void **state)
 	assert_int_equal(lm_entries_finish(&entries, true, &err), 0);
 	lm_entries_content_hash(&entries, &digest);
 	lm_digest_hex(&digest, hex);
-	assert_string_equal(hex, "dc1520eae6a2e2ffc5778d7dcddfd0b1f449d51d936007e81dca0fb270cc9a91");
+	assert_string_equal(hex, "2b4590ed86855414e1eec59c7bb8a5d3ddabf5ce30b430f66193de054aab49d3");
 }
 
 static int
