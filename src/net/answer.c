@@ -21,8 +21,8 @@ lm_download_limit(const struct lm_download *download)
 int
 lm_answer_too_large(struct lm_transfer *transfer)
 {
-	return lm_err_set(&transfer->err, LM_E_LIMIT, "it has more than %" PRIu64 " bytes",
-		lm_download_limit(transfer->download));
+	return lm_err_set(
+		&transfer->err, LM_E_LIMIT, "it has more than %" PRIu64 " bytes", lm_download_limit(transfer->download));
 }
 
 static long
@@ -225,7 +225,8 @@ describe(struct lm_transfer *transfer, CURLcode result)
 		result == CURLE_SSL_CONNECT_ERROR;
 
 	if (result == CURLE_UNSUPPORTED_PROTOCOL)
-		(void)lm_err_set(&transfer->err, LM_E_NETWORK, "the server redirects to a kind of URL that is not allowed here");
+		(void)lm_err_set(
+			&transfer->err, LM_E_NETWORK, "the server redirects to a kind of URL that is not allowed here");
 	else if (tls && transfer->curl_text[0] != '\0') // names the fault of the certificate; other texts could show a URL
 		(void)lm_err_set(&transfer->err, LM_E_NETWORK, "%s", transfer->curl_text);
 	else

@@ -192,11 +192,12 @@ release(struct batch *batch)
 }
 
 int
-lm_http_fetch(struct lm_download *downloads, size_t count, const struct lm_http_options *options,
-	const struct lm_sink *sink, struct lm_err *err)
+lm_http_fetch(struct lm_download *downloads, size_t count, const struct lm_http_options *options, const struct lm_sink *sink,
+	struct lm_err *err)
 {
 	(void)pthread_once(&once, init_library);
-	LM_AUTO(release) struct batch batch = {
+	LM_AUTO(release)
+	struct batch batch = {
 		.multi = curl_multi_init(),
 		.transfers = lm_alloc_array(count, sizeof(struct lm_transfer)),
 		.count = count,
@@ -218,8 +219,7 @@ lm_http_fetch(struct lm_download *downloads, size_t count, const struct lm_http_
 }
 
 int
-lm_http_download(
-	struct lm_download *downloads, size_t count, unsigned parallel, const struct lm_sink *sink, struct lm_err *err)
+lm_http_download(struct lm_download *downloads, size_t count, unsigned parallel, const struct lm_sink *sink, struct lm_err *err)
 {
 	return lm_http_fetch(downloads, count, &(struct lm_http_options){ .parallel = parallel }, sink, err);
 }

@@ -35,8 +35,8 @@ emit_progress(struct lm_transfer *transfer)
 	if (now - transfer->progress_at_ms < LM_PROGRESS_MS)
 		return;
 	transfer->progress_at_ms = now;
-	lm_emit_progress(transfer->sink, "download", transfer->download->label, transfer->partial.size_bytes,
-		transfer->total_bytes);
+	lm_emit_progress(
+		transfer->sink, "download", transfer->download->label, transfer->partial.size_bytes, transfer->total_bytes);
 }
 
 // libcurl's write callback: anything but `len` ends the transfer with CURLE_WRITE_ERROR; transfer->err says why.

@@ -10,13 +10,11 @@
 //   out        on success a NUL-terminated copy, yours to lm_free; untouched on failure
 //   out_len    its length in bytes, the NUL not counted; may be null
 // Returns 0, or -1 with err set (LM_E_NOT_FOUND when there is no such file, LM_E_IO, LM_E_LIMIT).
-[[nodiscard]] int lm_file_read(
-	const char *path, uint64_t max_bytes, char **out, size_t *out_len, struct lm_err *err);
+[[nodiscard]] int lm_file_read(const char *path, uint64_t max_bytes, char **out, size_t *out_len, struct lm_err *err);
 
 // Replace (or make) a file, whole or not at all. Parent folders must exist.
 //   mode  permission bits, exact
-[[nodiscard]] int lm_file_replace(
-	const char *path, const void *bytes, size_t len, unsigned mode, struct lm_err *err);
+[[nodiscard]] int lm_file_replace(const char *path, const void *bytes, size_t len, unsigned mode, struct lm_err *err);
 
 struct lm_file_info {
 	bool exists, is_file, is_dir, is_link;

@@ -15,7 +15,7 @@ struct lm_process {
 	const char *input;       // its standard input (an unnamed file, not a pipe); null: /dev/null
 	uint64_t timeout_ms;     // 0: none
 	uint64_t grace_ms;       // between TERM and KILL; 0: LM_PROCESS_GRACE_MS
-	uint64_t output_max;     // of stdout and stderr, each, in bytes; more ends it with LM_E_LIMIT; 0: LM_PROCESS_OUTPUT_MAX
+	uint64_t output_max; // of stdout and stderr, each, in bytes; more ends it with LM_E_LIMIT; 0: LM_PROCESS_OUTPUT_MAX
 };
 
 enum {
@@ -24,15 +24,14 @@ enum {
 };
 
 struct lm_process_result {
-	int exit_code;      // 128 + signal when it was killed
+	int exit_code; // 128 + signal when it was killed
 	struct lm_buf out, err;
 };
 
 // Run to the end. `result` is set in every case, on failure with the output until then; release it.
 // Returns 0 whatever the exit code is; -1 when it could not be started (LM_E_NOT_FOUND: no
 // such program; the message names it), was interrupted (LM_E_INTERRUPTED), timed out or wrote too much (LM_E_CHILD, LM_E_LIMIT).
-[[nodiscard]] int lm_process_run(
-	const struct lm_process *process, struct lm_process_result *result, struct lm_err *err);
+[[nodiscard]] int lm_process_run(const struct lm_process *process, struct lm_process_result *result, struct lm_err *err);
 void lm_process_result_release(struct lm_process_result *result);
 // The absolute path of a program as PATH has it, or null. Yours to lm_free.
 //   path_list  "folder:folder"; null: our PATH. Empty and relative folders are passed over.

@@ -220,7 +220,8 @@ lm_child_start(const struct lm_process *process, struct lm_child *child, struct 
 	LM_AUTO(lm_free_ptr) char *program = find_program(process);
 	if (program == nullptr)
 		return lm_err_set(err, LM_E_NOT_FOUND, "no such program: '%s'", process->argv[0]);
-	LM_AUTO(plan_release) struct plan plan = {
+	LM_AUTO(plan_release)
+	struct plan plan = {
 		.process = process,
 		.program = program,
 		.input = -1,

@@ -46,8 +46,9 @@ lm_time_format(int64_t time_s, char *out)
 		days--;
 	}
 	date_from_days(days, &year, &month, &day);
-	(void)snprintf(out, LM_TIME_TEXT, "%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64 "Z",
-		year, month, day, second / 3600, second / 60 % 60, second % 60);
+	(void)snprintf(out, LM_TIME_TEXT,
+		"%04" PRId64 "-%02" PRId64 "-%02" PRId64 "T%02" PRId64 ":%02" PRId64 ":%02" PRId64 "Z", year, month, day,
+		second / 3600, second / 60 % 60, second % 60);
 }
 
 // Exactly `digits` digits, within [min, max].

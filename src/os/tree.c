@@ -92,7 +92,8 @@ descend(struct cursor *at, const char *name, struct lm_err *err)
 	struct stat here;
 
 	if (at->depth == LM_TREE_MAX_DEPTH)
-		return lm_err_set(err, LM_E_LIMIT, "folders more than %d deep: '%s'", LM_TREE_MAX_DEPTH, lm_buf_cstr(&at->path));
+		return lm_err_set(
+			err, LM_E_LIMIT, "folders more than %d deep: '%s'", LM_TREE_MAX_DEPTH, lm_buf_cstr(&at->path));
 	if (fstat(at->fd, &here) < 0)
 		return fail(at, errno, "examine", err);
 	int fd = open_folder(at->fd, name, at->removing);

@@ -118,8 +118,8 @@ main(int argc, char **argv)
 		lm_digest_hex(&downloads[i].digest, hex);
 		(void)json_array_append_new(digests, json_string(hex));
 	}
-	json_t *result = json_pack("{s:s, s:s, s:o, s:o}", "code", code_name(rc == 0 ? LM_OK : err.code), "error", err.text, "sha256",
-		digests, "events", events);
+	json_t *result = json_pack("{s:s, s:s, s:o, s:o}", "code", code_name(rc == 0 ? LM_OK : err.code), "error", err.text,
+		"sha256", digests, "events", events);
 	int written = json_dumpf(result, stdout, JSON_INDENT(0));
 	json_decref(result);
 	lm_http_trust(nullptr);

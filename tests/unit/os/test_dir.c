@@ -197,7 +197,8 @@ walks(void **state)
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		struct visits visits = { .skip = rows[i].skip, .fail = rows[i].fail };
 		struct lm_err err = {};
-		row_int_equal(rows[i].row, lm_dir_walk(folder_at(&folder, rows[i].root), note_visit, &visits, &err), rows[i].rc);
+		row_int_equal(
+			rows[i].row, lm_dir_walk(folder_at(&folder, rows[i].root), note_visit, &visits, &err), rows[i].rc);
 		row_str_equal(rows[i].row, lm_buf_cstr(&visits.text), rows[i].visited);
 		row_str_equal(rows[i].row, err.text, rows[i].text);
 		lm_buf_release(&visits.text);

@@ -59,8 +59,8 @@ does_not_read(void **state)
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		struct lm_err err = {};
 		const char *at = strchr(rows[i].text, '@');
-		LM_AUTO(lm_free_ptr) char *want =
-			lm_format("%.*s%s%s", (int)(at - rows[i].text), rows[i].text, folder.path, at + 1);
+		LM_AUTO(lm_free_ptr)
+		char *want = lm_format("%.*s%s%s", (int)(at - rows[i].text), rows[i].text, folder.path, at + 1);
 		row_int_equal(rows[i].row, lm_file_read(folder_at(&folder, rows[i].path), 9, &text, nullptr, &err), -1);
 		row_int_equal(rows[i].row, err.code, rows[i].code);
 		row_int_equal(rows[i].row, err.sys, rows[i].sys);
@@ -368,8 +368,8 @@ removes_and_renames(void **state)
 	folder_write(&folder, "b", "old");
 	assert_int_equal(lm_file_rename(folder_at(&folder, "a"), folder_at(&folder, "b"), &err), 0);
 	assert_string_equal(folder_read(&folder, "b"), "text");
-	LM_AUTO(lm_free_ptr) char *missing =
-		lm_format("cannot rename '%s/a' to '%s/c': No such file or directory", folder.path, folder.path);
+	LM_AUTO(lm_free_ptr)
+	char *missing = lm_format("cannot rename '%s/a' to '%s/c': No such file or directory", folder.path, folder.path);
 	assert_int_equal(lm_file_rename(folder_at(&folder, "a"), folder_at(&folder, "c"), &err), -1);
 	assert_int_equal(err.code, LM_E_NOT_FOUND);
 	assert_string_equal(err.text, missing);

@@ -77,7 +77,8 @@ takes_and_frees(void **state)
 	assert_int_equal(lm_lock_take(&lock, folder_at(&folder, "lock"), "again", nullptr, &err), 0);
 	lm_lock_free(&lock);
 
-	LM_AUTO(lm_free_ptr) char *missing = lm_format("cannot open lock file '%s/no/lock': No such file or directory", folder.path);
+	LM_AUTO(lm_free_ptr)
+	char *missing = lm_format("cannot open lock file '%s/no/lock': No such file or directory", folder.path);
 	assert_int_equal(lm_lock_take(&lock, folder_at(&folder, "no/lock"), "x", nullptr, &err), -1);
 	assert_string_equal(err.text, missing);
 	assert_false(lock.held);
@@ -94,8 +95,8 @@ waits_for_another_process(void **state)
 
 	(void)state;
 	pid_t holder = hold(folder_at(&folder, "lock"), "building 'scipy'", &told.release);
-	LM_AUTO(lm_free_ptr) char *want =
-		lm_format("%d:waiting for process %d, which is building 'scipy'\n", LM_EVENT_WARNING, (int)holder);
+	LM_AUTO(lm_free_ptr)
+	char *want = lm_format("%d:waiting for process %d, which is building 'scipy'\n", LM_EVENT_WARNING, (int)holder);
 	assert_int_equal(lm_lock_take(&lock, folder_at(&folder, "lock"), "building 'x'", &sink, &err), 0);
 	assert_string_equal(lm_buf_cstr(&told.text), want); // once
 	assert_int_equal(waitpid(holder, nullptr, 0), holder);
@@ -173,8 +174,8 @@ not_a_lock_file(void **state)
 
 	(void)state;
 	assert_int_equal(symlink("target", folder_at(&folder, "lock")), 0);
-	LM_AUTO(lm_free_ptr) char *want =
-		lm_format("cannot open lock file '%s/lock': Too many levels of symbolic links", folder.path);
+	LM_AUTO(lm_free_ptr)
+	char *want = lm_format("cannot open lock file '%s/lock': Too many levels of symbolic links", folder.path);
 	assert_int_equal(lm_lock_take(&lock, folder_at(&folder, "lock"), "x", nullptr, &err), -1);
 	assert_string_equal(err.text, want);
 }
@@ -188,7 +189,10 @@ strange_holders(void **state)
 	} rows[] = {
 		{ "nothing", "", "3:waiting for another process\n" },
 		{ "escape", "\x1b[2J", "3:waiting for another process\n" },
-		{ "cut at a control", "somebody\x07" "else", "3:waiting for somebody\n" },
+		{ "cut at a control",
+			"somebody\x07"
+			"else",
+			"3:waiting for somebody\n" },
 		{ "not UTF-8", "\xFF\xFE", "3:waiting for another process\n" },
 	};
 	(void)state;

@@ -46,8 +46,8 @@ text_operations(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
-		LM_AUTO(lm_free_ptr) char *got =
-			rows[i].one != nullptr ? rows[i].one(rows[i].a) : rows[i].two(rows[i].a, rows[i].b);
+		LM_AUTO(lm_free_ptr)
+		char *got = rows[i].one != nullptr ? rows[i].one(rows[i].a) : rows[i].two(rows[i].a, rows[i].b);
 		row_str_equal(rows[i].row, got, rows[i].want);
 	}
 	assert_string_equal(lm_path_name("a/b/c"), "c");
@@ -92,7 +92,10 @@ inside(void **state)
 		{ "newline", "a\nb", "path with a control character: 'a?b'" },
 		{ "escape", "/a\x1b[2Jb", "path with a control character: '/a?[2Jb'" },
 		{ "delete", "a\x7F", "path with a control character: 'a?'" },
-		{ "c1", "a\xC2\x9B" "2J", "path with a control character: 'a??2J'" },
+		{ "c1",
+			"a\xC2\x9B"
+			"2J",
+			"path with a control character: 'a??2J'" },
 		{ "latin-1", "na\xEFve", "path that is not UTF-8: 'na?ve'" },
 		{ "overlong dot", "\xC0\xAE\xC0\xAE/x", "path that is not UTF-8: '?\?\?\?/x'" },
 	};

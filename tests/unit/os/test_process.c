@@ -70,12 +70,12 @@ cannot_start(void **state)
 		enum lm_code code;
 		const char *text;
 	} rows[] = {
-		{ "not in PATH", "lm-no-such-program", nullptr, sh_env, LM_E_NOT_FOUND, "no such program: 'lm-no-such-program'" },
+		{ "not in PATH", "lm-no-such-program", nullptr, sh_env, LM_E_NOT_FOUND,
+			"no such program: 'lm-no-such-program'" },
 		{ "not in our PATH", "lm-no-such-program", nullptr, nullptr, LM_E_NOT_FOUND,
 			"no such program: 'lm-no-such-program'" },
 		{ "no PATH", "sh", nullptr, no_env, LM_E_NOT_FOUND, "no such program: 'sh'" },
-		{ "relative PATH", "sh", "/usr", relative_env, LM_E_NOT_FOUND,
-			"no such program: 'sh'" },
+		{ "relative PATH", "sh", "/usr", relative_env, LM_E_NOT_FOUND, "no such program: 'sh'" },
 		{ "no such path", "/nowhere/at/all", nullptr, sh_env, LM_E_NOT_FOUND,
 			"cannot run '/nowhere/at/all': No such file or directory" },
 		{ "not executable", "/etc/passwd", nullptr, sh_env, LM_E_IO, "cannot run '/etc/passwd': Permission denied" },
@@ -101,7 +101,8 @@ large_output(void **state)
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
 	struct lm_err err = {};
 	(void)state;
-	assert_int_equal(run_sh("head -c 3000000 /dev/zero; head -c 2000000 /dev/zero >&2", (struct lm_process){}, &result, &err), 0);
+	assert_int_equal(
+		run_sh("head -c 3000000 /dev/zero; head -c 2000000 /dev/zero >&2", (struct lm_process){}, &result, &err), 0);
 	assert_int_equal(result.out.len, 3000000);
 	assert_int_equal(result.err.len, 2000000);
 }
@@ -113,7 +114,8 @@ too_much_output(void **state)
 		const char *row, *script, *text;
 	} rows[] = {
 		{ "stdout for ever", "exec yes", "program wrote more than 1000 bytes to its standard output: 'sh'" },
-		{ "stderr for ever", "trap '' TERM; yes >&2", "program wrote more than 1000 bytes to its standard error: 'sh'" },
+		{ "stderr for ever", "trap '' TERM; yes >&2",
+			"program wrote more than 1000 bytes to its standard error: 'sh'" },
 		{ "at its end", "head -c 1001 /dev/zero", "program wrote more than 1000 bytes to its standard output: 'sh'" },
 	};
 	(void)state;
