@@ -1,5 +1,6 @@
 #include "steps/project.h"
 
+#include "net/http.h"
 #include "os/file.h"
 #include "os/path.h"
 #include "os/pool.h"
@@ -149,6 +150,8 @@ lm_project_load(struct lm_project *project, const char *spec_path, const struct 
 	*project = (struct lm_project){ .settings = *settings };
 	if (project->settings.jobs == 0)
 		project->settings.jobs = lm_cpu_count();
+	if (settings->ca_file != nullptr)
+		lm_http_trust(settings->ca_file);
 	LM_AUTO(lm_free_ptr) char *text = nullptr;
 	size_t len = 0;
 	if (lm_file_read(spec_path, SPEC_MAX_BYTES, &text, &len, err) < 0) {

@@ -16,6 +16,7 @@ struct lm_settings {
 	const char *uv;             // path or name of the resolver; null: "uv"
 	const char *git;            // null: "git"
 	const char *runtime_mirror; // folder or URL, or null
+	const char *ca_file;        // PEM file of certificates to trust (SSL_CERT_FILE); null: the system's
 	const char *const *local_wheels; // folders, already absolute
 	size_t local_wheel_count;
 	const char *const *find_links;   // folders that only builds look in (PIP_FIND_LINKS), absolute

@@ -495,6 +495,14 @@ def test_certificates_are_checked(certificate, fetch, tmp_path):
         assert (tmp_path / "file").read_bytes() == DATA
 
 
+def test_missing_certificates(certificate, fetch, tmp_path):
+    with serve(certificate / "both") as web:
+        result = fetch(web.url("/a"), trust=tmp_path / "nowhere")
+        assert result["code"] == "network"
+        assert result["error"] == (f"cannot download 'numpy.whl' from '{web.url('/a')}': "
+            f"error setting certificate file: {tmp_path}/nowhere")
+
+
 @pytest.mark.parametrize(("sha", "code"), [(SHA, "ok"), ("-", "network")], ids=["digest", "none"])
 def test_https_is_left_for_http_only_with_a_digest(certificate, web, fetch, sha, code):
     web.answers["/b"] = [content(DATA)]

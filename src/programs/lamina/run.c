@@ -104,6 +104,7 @@ lm_run_settings(struct lm_run *run, struct lm_err *err)
 	uint64_t number = 0;
 	*settings = (struct lm_settings){ .no_index = run->cli.no_index, .sink = lm_ui_sink(run->ui) };
 	settings->uv = run->cli.uv != nullptr ? run->cli.uv : from_env("LAMINA_UV");
+	settings->ca_file = from_env("SSL_CERT_FILE"); // as uv reads it
 	settings->store_root = run->cli.store != nullptr ? run->cli.store : from_env("LAMINA_STORE");
 	if (settings->store_root == nullptr && own_folder(run, "XDG_CACHE_HOME", ".cache", &settings->store_root, err) < 0)
 		return -1;
