@@ -6,7 +6,6 @@
 #include "os/cancel.h"
 #include "os/path.h"
 #include "steps/lock.h"
-#include "steps/output.h"
 #include "steps/publish.h"
 
 #include <string.h>
@@ -206,12 +205,9 @@ lamina_lock(struct lamina_stack *stack, const char *const *include, int only_if_
 {
 	if (!is_loaded(stack))
 		return LAMINA_INVALID;
-	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
 	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(stack->project.spec.layer_count, sizeof *operations);
 	struct lm_lock_options options = { .operations = operations };
 	int rc = choose(stack, include, only_if_needed != 0 ? LM_OP_LOCK_IF_NEEDED : LM_OP_LOCK, operations);
-	if (rc == 0)
-		rc = lm_project_hold(&stack->project, stack->project.spec.path, "locking a stack", &lock, &stack->err);
 	if (rc == 0)
 		rc = lm_step_lock(&stack->project, &options, &stack->err);
 	return finish(stack, rc);

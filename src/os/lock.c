@@ -94,7 +94,7 @@ lm_lock_take(struct lm_lock *lock, const char *path, const char *what, const str
 		if (!lm_fd_is_named(fd, path)) // removed while we waited: others have locked a new file by now
 			continue;
 		write_holder(fd, what);
-		*lock = (struct lm_lock){ .fd = fd, .held = true };
+		*lock = (struct lm_lock){ .fd = fd, .held = true, .waited = told };
 		fd = -1;
 		return 0;
 	}

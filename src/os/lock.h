@@ -8,6 +8,7 @@
 struct lm_lock {
 	int fd;
 	bool held;
+	bool waited; // another process had it first: what it guards may have changed
 };
 
 // Take the lock. When another process has it, say so once as a warning event ("waiting for process 123, which is

@@ -3,9 +3,9 @@
 #include "os/clock.h"
 #include "os/dir.h"
 #include "os/file.h"
-#include "os/lock.h"
 #include "os/path.h"
 #include "steps/amend.h"
+#include "steps/output.h"
 #include "steps/sources.h"
 #include "steps/uv.h"
 
@@ -227,9 +227,28 @@ check_lower(const struct lm_project *project, size_t index, struct lm_err *err)
 	return 0;
 }
 
+// As far as the locks that were read say; another run may have locked since, which is looked at again.
+static bool
+has_work(const struct lm_project *project, const struct lm_lock_options *options)
+{
+	for (size_t i = 0; i < project->spec.layer_count; i++) {
+		unsigned operations = options->operations[i];
+		bool wants = (operations & (LM_OP_LOCK | LM_OP_LOCK_IF_NEEDED)) != 0;
+		bool always = (operations & (LM_OP_LOCK | LM_OP_RESET_LOCK)) != 0;
+		if (wants && (always || !project->locks[i].valid))
+			return true;
+	}
+	return false;
+}
+
 int
 lm_step_lock(struct lm_project *project, const struct lm_lock_options *options, struct lm_err *err)
 {
+	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
+	if (!has_work(project, options))
+		return 0;
+	if (lm_project_hold(project, "locking", nullptr, &hold, err) < 0)
+		return -1;
 	for (size_t i = 0; i < project->spec.layer_count; i++) {
 		unsigned operations = options->operations[i];
 		if ((operations & (LM_OP_LOCK | LM_OP_LOCK_IF_NEEDED)) == 0)

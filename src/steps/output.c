@@ -157,20 +157,37 @@ lm_manifest_write(
 	return rc < 0 ? lm_err_wrap(err, "writing the manifest") : 0;
 }
 
-int
-lm_project_hold(struct lm_project *project, const char *path, const char *what, struct lm_lock *lock, struct lm_err *err)
+// The lock file of a path: in the store, so that neither the project nor the output holds any.
+static int
+hold_path(struct lm_project *project, const char *path, const char *what, struct lm_lock *lock, struct lm_err *err)
 {
-	struct lm_store *store = nullptr;
 	struct lm_digest digest;
 	char hex[LM_DIGEST_HEX];
-	if (lm_project_store(project, &store, err) < 0)
-		return -1;
 	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(path);
-	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(lm_store_root(store), "locks");
+	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(lm_store_root(project->store), "locks");
 	lm_sha256_bytes(absolute, strlen(absolute), &digest);
 	lm_digest_hex(&digest, hex);
 	LM_AUTO(lm_free_ptr) char *lock_path = lm_format("%s/work-%s", folder, hex);
 	if (lm_dir_make(folder, err) < 0)
 		return -1;
 	return lm_lock_take(lock, lock_path, what, &project->settings.sink, err);
+}
+
+int
+lm_project_hold(struct lm_project *project, const char *what, const char *folder, struct lm_hold *hold, struct lm_err *err)
+{
+	struct lm_store *store = nullptr;
+	LM_AUTO(lm_free_ptr) char *text = lm_format("%s '%s'", what, project->spec.path);
+	if (lm_project_store(project, &store, err) < 0 ||
+		hold_path(project, project->spec.path, text, &hold->spec, err) < 0 ||
+		(folder != nullptr && hold_path(project, folder, text, &hold->folder, err) < 0))
+		return -1;
+	return hold->spec.waited || hold->folder.waited ? lm_project_reload_locks(project, err) : 0;
+}
+
+void
+lm_hold_release(struct lm_hold *hold)
+{
+	lm_lock_free(&hold->folder);
+	lm_lock_free(&hold->spec);
 }

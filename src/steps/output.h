@@ -23,6 +23,12 @@ void lm_layer_facts_fill(const struct lm_project *project, const struct lm_work 
 [[nodiscard]] int lm_manifest_write(
 	const struct lm_project *project, const char *folder, enum lm_platform platform, json_t **manifest, struct lm_err *err);
 
-// One run at a time for a spec, and one for an output folder.
+// One step at a time for a spec, and for an output folder: others wait, and say for what. After waiting, the locks are judged
+// again: whoever was first may have locked.
+struct lm_hold {
+	struct lm_lock spec, folder;
+};
+//   folder  an output folder, or null
 [[nodiscard]] int lm_project_hold(
-	struct lm_project *project, const char *path, const char *what, struct lm_lock *lock, struct lm_err *err);
+	struct lm_project *project, const char *what, const char *folder, struct lm_hold *hold, struct lm_err *err);
+void lm_hold_release(struct lm_hold *hold); // safe on a zeroed one; fits LM_AUTO

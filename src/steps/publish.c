@@ -352,9 +352,8 @@ lm_step_publish(
 	struct lm_project *project, const struct lm_publish_options *options, struct lm_outputs *outputs, struct lm_err *err)
 {
 	LM_AUTO(release_run) struct run run = { .project = project, .options = options };
-	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
-	LM_AUTO(lm_free_ptr) char *what = lm_format("publishing '%s'", project->spec.path);
-	if (lm_project_hold(project, options->folder, what, &lock, err) < 0)
+	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
+	if (lm_project_hold(project, "publishing", options->folder, &hold, err) < 0)
 		return -1;
 	if (lm_work_plan_make(
 		    project, options->operations, LM_OP_PUBLISH, options->platforms, options->only_known, &run.plan, err) < 0)

@@ -200,9 +200,8 @@ int
 lm_step_trees(struct lm_project *project, const struct lm_tree_options *options, struct lm_outputs *outputs, struct lm_err *err)
 {
 	LM_AUTO(release_run) struct run run = { .project = project, .options = options, .outputs = outputs };
-	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
-	LM_AUTO(lm_free_ptr) char *what = lm_format("building '%s'", project->spec.path);
-	if (lm_project_hold(project, options->folder, what, &lock, err) < 0)
+	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
+	if (lm_project_hold(project, "building", options->folder, &hold, err) < 0)
 		return -1;
 	if (lm_work_plan_make(project, options->operations, options->operation, options->platforms, options->only_known,
 		    &run.plan, err) < 0 ||

@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "steps/lock.h"
-#include "steps/output.h"
 
 #include <string.h>
 
@@ -47,17 +46,7 @@ static int
 lock_layers(struct lm_run *run, const unsigned *operations, struct lm_err *err)
 {
 	struct lm_lock_options options = { .operations = operations };
-	LM_AUTO(lm_lock_free) struct lm_lock lock = {};
-	LM_AUTO(lm_free_ptr) char *what = lm_format("locking '%s'", run->project.spec.path);
-	for (size_t i = 0; i < run->project.spec.layer_count; i++)
-		if ((operations[i] & LM_OP_LOCK) != 0 ||
-			((operations[i] & LM_OP_LOCK_IF_NEEDED) != 0 &&
-				(!run->project.locks[i].valid || (operations[i] & LM_OP_RESET_LOCK) != 0))) {
-			if (lm_project_hold(&run->project, run->project.spec.path, what, &lock, err) < 0)
-				return -1;
-			return lm_step_lock(&run->project, &options, err);
-		}
-	return 0;
+	return lm_step_lock(&run->project, &options, err);
 }
 
 int
