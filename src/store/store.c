@@ -30,6 +30,8 @@ make_folders(const struct lm_store *store, struct lm_err *err)
 	LM_AUTO(lm_free_ptr) char *tag = lm_path_join(store->root, "CACHEDIR.TAG");
 	if (lm_file_exists(tag))
 		return 0;
+	if (lm_outfile_sweep(store->root, err) < 0)
+		return -1;
 	return lm_file_replace(tag, cache_tag, sizeof cache_tag - 1, 0644, err);
 }
 
@@ -205,7 +207,7 @@ static int
 replace_db(struct lm_store *store, const char *path, struct lm_err *err)
 {
 	static const char *const suffixes[] = { "", "-wal", "-shm" };
-	lm_emit_warning(&store->sink, "%s: it was damaged and is begun anew", path);
+	lm_emit_warning(&store->sink, "'%s' was damaged and is begun anew", path);
 	for (size_t i = 0; i < LM_COUNT(suffixes); i++) {
 		LM_AUTO(lm_free_ptr) char *part = lm_format("%s%s", path, suffixes[i]);
 		if (lm_file_remove(part, err) < 0)

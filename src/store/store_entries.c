@@ -14,7 +14,7 @@ struct source {
 	char *path;
 	struct store_index index;
 	struct lm_entries *entries;
-	bool damaged;
+	bool damaged, index_damaged;
 	int (*compute)(struct source *source, struct lm_err *err);
 };
 
@@ -47,6 +47,7 @@ from_index(struct source *source, bool *found, struct lm_err *err)
 	enum store_index_state state = STORE_INDEX_ABSENT;
 	if (store_index_read(source->store, &source->index, source->entries, &state, err) < 0)
 		return -1;
+	source->index_damaged = state == STORE_INDEX_DAMAGED;
 	if (state != STORE_INDEX_READ)
 		return 0;
 	if (file_size(source->index.content_file, &exists, &size, err) < 0)
@@ -79,6 +80,9 @@ compute(struct source *source, struct lm_err *err)
 {
 	bool exists = false;
 	uint64_t size = 0;
+	if (source->index_damaged)
+		lm_emit_warning(
+			&source->store->sink, "the index of '%s' in the store was damaged and is made anew", source->name);
 	if (file_size(source->path, &exists, &size, err) < 0)
 		return -1;
 	if (!exists)

@@ -183,7 +183,5 @@ store_index_read(struct lm_store *store, struct store_index *index, struct lm_en
 	*state = check_end(&text) ? read_text(text, index, entries) : STORE_INDEX_DAMAGED;
 	if (*state != STORE_INDEX_READ)
 		entries->count = before;
-	if (*state == STORE_INDEX_DAMAGED)
-		lm_emit_warning(&store->sink, "'%s' was damaged and is made anew", path);
 	return 0;
 }
