@@ -175,7 +175,7 @@ lamina_status(struct lamina_stack *stack, const char **json)
 {
 	if (!is_loaded(stack))
 		return LAMINA_INVALID;
-	LM_AUTO(lm_json_decref_ptr) json_t *status = lm_status_json(&stack->project.spec, stack->project.locks, nullptr);
+	LM_AUTO(lm_json_decref_ptr) json_t *status = lm_status_json(&stack->project.spec, stack->project.locks, nullptr, nullptr);
 	*json = answer(stack, status);
 	return finish(stack, 0);
 }

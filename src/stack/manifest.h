@@ -52,7 +52,9 @@ enum lm_operation {
 	LM_OP_EXPORT = 32
 };
 //   operations  per layer, a set of lm_operation; 0: not selected (null in JSON); the array may be null (all not selected)
-json_t *lm_status_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations);
+//   shown       per layer, whether it is in the document; null: all
+json_t *lm_status_json(
+	const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations, const bool *shown);
 // The tree as text for people.
-void lm_status_text(
-	const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations, struct lm_buf *out);
+void lm_status_text(const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations,
+	const bool *shown, struct lm_buf *out);

@@ -45,7 +45,7 @@ layer_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, size_t
 }
 
 json_t *
-lm_status_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations)
+lm_status_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations, const bool *shown)
 {
 	json_t *object = json_object();
 
@@ -53,6 +53,8 @@ lm_status_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, co
 	for (int kind = LM_RUNTIME; kind <= LM_APPLICATION; kind++)
 		json_object_set_new(object, lm_layer_kind_plural((enum lm_layer_kind)kind), json_array());
 	for (size_t i = 0; i < spec->layer_count; i++) {
+		if (shown != nullptr && !shown[i])
+			continue;
 		json_t *list = json_object_get(object, lm_layer_kind_plural(spec->layers[i].kind));
 		json_array_append_new(list, layer_json(spec, locks, i, operations == nullptr ? 0 : operations[i]));
 	}
@@ -101,18 +103,33 @@ append_layer(const struct lm_spec *spec, const struct lm_layer_lock *locks, size
 	}
 }
 
-void
-lm_status_text(const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations, struct lm_buf *out)
+// The shown layer after this one; layer_count when there is none.
+static size_t
+next_shown(const struct lm_spec *spec, const bool *shown, size_t index)
 {
-	enum lm_layer_kind last_kind =
-		spec->layer_count == 0 ? LM_RUNTIME : spec->layers[spec->layer_count - 1].kind; // layers are in order of kind
+	do
+		index++;
+	while (index < spec->layer_count && shown != nullptr && !shown[index]);
+	return index;
+}
+
+void
+lm_status_text(const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations, const bool *shown,
+	struct lm_buf *out)
+{
+	size_t before = SIZE_MAX, last = SIZE_MAX;
 
 	lm_buf_format(out, "%s\n", spec->name);
-	for (size_t i = 0; i < spec->layer_count; i++) {
-		enum lm_layer_kind kind = spec->layers[i].kind;
-		if (i == 0 || spec->layers[i - 1].kind != kind)
-			lm_buf_format(out, "%s%s\n", kind == last_kind ? "└── " : "├── ", lm_layer_kind_plural(kind));
-		bool last_layer = i + 1 == spec->layer_count || spec->layers[i + 1].kind != kind;
-		append_layer(spec, locks, i, operations == nullptr ? 0 : operations[i], kind == last_kind, last_layer, out);
+	for (size_t i = next_shown(spec, shown, SIZE_MAX); i < spec->layer_count; i = next_shown(spec, shown, i))
+		last = i;
+	for (size_t i = next_shown(spec, shown, SIZE_MAX); i < spec->layer_count; i = next_shown(spec, shown, i)) {
+		enum lm_layer_kind kind = spec->layers[i].kind; // layers are in order of kind
+		bool last_kind = kind == spec->layers[last].kind;
+		if (before == SIZE_MAX || spec->layers[before].kind != kind)
+			lm_buf_format(out, "%s%s\n", last_kind ? "└── " : "├── ", lm_layer_kind_plural(kind));
+		size_t next = next_shown(spec, shown, i);
+		bool last_layer = next == spec->layer_count || spec->layers[next].kind != kind;
+		append_layer(spec, locks, i, operations == nullptr ? 0 : operations[i], last_kind, last_layer, out);
+		before = i;
 	}
 }

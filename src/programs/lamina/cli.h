@@ -23,7 +23,8 @@ struct lm_cli {
 	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs; // null: not given
 	struct lm_strings include, reset_lock, local_wheels, platforms;
 	bool if_needed, no_lock_if_needed; // lock --if-needed; build --no-lock-if-needed
-	bool build, no_build, publish;
+	int build; // 1: asked for, -1: refused, 0: neither
+	bool publish;
 	bool no_index, clean, tagged, force, dry_run, show, show_only, json, allow_missing;
 	bool lock_dependencies, build_dependencies, publish_dependencies, include_dependencies, build_derived, publish_derived;
 	int verbosity;
@@ -39,13 +40,21 @@ void lm_cli_overview(void);                // to stdout
 int lm_command_parse(const char *name, enum lm_command *out, struct lm_err *err);
 const char *lm_command_name(enum lm_command command);
 
-// The table behind them, for completions: the summary of the index-th command (null after the last), the index-th option.
+// The table behind them, for help and completions.
+enum lm_option_group { LM_GROUP_NONE, LM_GROUP_WHAT, LM_GROUP_LAYERS, LM_GROUP_SOURCES, LM_GROUP_RESULTS, LM_GROUP_RUNNING };
 struct lm_option_info {
+	enum lm_option_group group;
 	const char *name, *argument, *help; // argument null: a switch
 	char letter;   // or 0
+	bool both;     // there is a "no-" too that is worth telling of
+	bool repeatable;
 };
-const char *lm_command_at(size_t index, enum lm_command *command);
-bool lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out);
+struct lm_command_info {
+	enum lm_command command;
+	const char *name, *usage, *summary, *about, *examples;
+};
+const struct lm_command_info *lm_command_at(size_t index); // null after the last
+bool lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out); // false after the last
 // Completion scripts, to stdout: "bash" or "zsh".
 [[nodiscard]] int lm_completion(const char *shell, struct lm_err *err);
 
@@ -58,6 +67,10 @@ struct lm_run {
 	struct lm_arena arena;
 	lm_platform_set platforms;
 	bool only_known; // platforms came from "all"
+	bool has_format;
+	enum lm_format format;
+	int level;
+	json_t *answer;  // what --json prints, once the command is done
 };
 [[nodiscard]] int lm_run_settings(struct lm_run *run, struct lm_err *err);
 
@@ -71,8 +84,20 @@ struct lm_run {
 // Shared by the commands.
 [[nodiscard]] int lm_run_select(struct lm_run *run, const struct lm_strings *include, bool dependencies, bool derived,
 	enum lm_operation operation, unsigned *operations, struct lm_err *err);
-void lm_run_status(struct lm_run *run, const unsigned *operations);
+// Show the stack: printed at once, or with --json part of the answer.
+//   shown  per layer; null: all
+[[nodiscard]] int lm_run_status(struct lm_run *run, const unsigned *operations, const bool *shown, struct lm_err *err);
 void lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *verb);
+// Locks before and after locking: what came of it.
+struct lm_lock_before {
+	bool selected, present;
+	char *requirements_hash; // null when there was no lock
+};
+struct lm_lock_before *lm_locks_before(const struct lm_run *run, const unsigned *operations);
+void lm_locks_before_free(const struct lm_run *run, struct lm_lock_before *before);
+void lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, const unsigned *operations);
+// The JSON document of a run that failed.
+json_t *lm_report_failure(const struct lm_diags *diags, const struct lm_err *err, int exit_code);
 void lm_print_json(const json_t *value);
 // A path given as option: relative to the spec's folder. In the run's arena.
 const char *lm_run_path(struct lm_run *run, const char *given, const char *fallback);

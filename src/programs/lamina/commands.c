@@ -33,13 +33,15 @@ select_reset(struct lm_run *run, unsigned *operations, struct lm_err *err)
 	return 0;
 }
 
-// Show the stack when asked to. Returns whether to stop there.
-static bool
-show_first(struct lm_run *run, const unsigned *operations)
+// Show the stack when asked to. 1: and that is all.
+static int
+show_first(struct lm_run *run, const unsigned *operations, struct lm_err *err)
 {
-	if (run->cli.show || run->cli.show_only)
-		lm_run_status(run, operations);
-	return run->cli.show_only;
+	if (!run->cli.show && !run->cli.show_only)
+		return 0;
+	if (lm_run_status(run, operations, nullptr, err) < 0)
+		return -1;
+	return run->cli.show_only ? 1 : 0;
 }
 
 static int
@@ -59,21 +61,21 @@ lm_run_lock(struct lm_run *run, struct lm_err *err)
 		    err) < 0 ||
 		select_reset(run, operations, err) < 0)
 		return -1;
-	if (show_first(run, operations))
-		return 0;
-	if (lock_layers(run, operations, err) < 0)
-		return -1;
-	lm_ui_finish(run->ui);
-	if (cli->json && !cli->show)
-		lm_run_status(run, operations);
-	return 0;
+	int shown = show_first(run, operations, err);
+	if (shown != 0)
+		return shown < 0 ? -1 : 0;
+	struct lm_lock_before *before = lm_locks_before(run, operations);
+	int rc = lock_layers(run, operations, err);
+	if (rc == 0)
+		lm_run_report_locks(run, before, operations);
+	lm_locks_before_free(run, before);
+	return rc;
 }
 
 static int
 publish_layers(struct lm_run *run, const char *folder, const unsigned *operations, struct lm_err *err)
 {
 	const struct lm_cli *cli = &run->cli;
-	uint64_t level = 0;
 	struct lm_outputs outputs = {};
 	struct lm_publish_options options = { .operations = operations,
 		.platforms = run->platforms,
@@ -82,16 +84,9 @@ publish_layers(struct lm_run *run, const char *folder, const unsigned *operation
 		.tagged = cli->tagged,
 		.force = cli->force,
 		.dry_run = cli->dry_run,
-		.level = LM_LEVEL_DEFAULT };
-	if (cli->format != nullptr && !lm_format_parse(cli->format, &options.format))
-		return lm_err_set(err, LM_E_USAGE, "there is no format '%s': tar.zst, tar.xz, tar.gz, zip and tar are known",
-			cli->format);
-	options.has_format = cli->format != nullptr;
-	if (cli->level != nullptr) {
-		if (!lm_parse_u64(lm_str_of(cli->level), 22, &level))
-			return lm_err_set(err, LM_E_USAGE, "--level is '%s', not a number from 0 to 22", cli->level);
-		options.level = (int)level;
-	}
+		.has_format = run->has_format,
+		.format = run->format,
+		.level = run->level };
 	int rc = lm_step_publish(&run->project, &options, &outputs, err);
 	if (rc == 0)
 		lm_run_report(run, &outputs, "published");
@@ -153,14 +148,15 @@ lm_run_build(struct lm_run *run, struct lm_err *err)
 {
 	const struct lm_cli *cli = &run->cli;
 	bool build_folder_given = cli->build_dir != nullptr || (cli->folder != nullptr && cli->output_dir != nullptr);
-	bool trees = !cli->no_build && (cli->build || !cli->publish || build_folder_given);
+	bool trees = cli->build > 0 || (cli->build == 0 && (!cli->publish || build_folder_given));
 	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(run->project.spec.layer_count, sizeof *operations);
 	if (!trees && !cli->publish)
 		return lm_err_set(err, LM_E_USAGE, "--no-build without --publish leaves nothing to do");
 	if (select_build(run, trees, operations, err) < 0)
 		return -1;
-	if (show_first(run, operations))
-		return 0;
+	int shown = show_first(run, operations, err);
+	if (shown != 0)
+		return shown < 0 ? -1 : 0;
 	if (!cli->dry_run && lock_layers(run, operations, err) < 0)
 		return -1;
 	bool folder_is_output = cli->publish && cli->output_dir == nullptr;
@@ -186,8 +182,9 @@ lm_run_publish(struct lm_run *run, struct lm_err *err)
 	if (lm_run_select(run, &cli->include, cli->publish_dependencies || cli->include_dependencies, cli->publish_derived,
 		    LM_OP_PUBLISH, operations, err) < 0)
 		return -1;
-	if (show_first(run, operations))
-		return 0;
+	int shown = show_first(run, operations, err);
+	if (shown != 0)
+		return shown < 0 ? -1 : 0;
 	return publish_layers(run, positional(run, cli->output_dir, "_artifacts"), operations, err);
 }
 
@@ -199,17 +196,22 @@ lm_run_export(struct lm_run *run, struct lm_err *err)
 	if (lm_run_select(run, &cli->include, cli->publish_dependencies || cli->include_dependencies, cli->publish_derived,
 		    LM_OP_EXPORT, operations, err) < 0)
 		return -1;
-	if (show_first(run, operations))
-		return 0;
+	int shown = show_first(run, operations, err);
+	if (shown != 0)
+		return shown < 0 ? -1 : 0;
 	return write_trees(run, positional(run, cli->output_dir, "_export"), LM_OP_EXPORT, operations, true, err);
 }
 
+// Nothing is selected for work: `selected_operations` is null everywhere. --include says what is shown.
 int
 lm_run_show(struct lm_run *run, struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(run->project.spec.layer_count, sizeof *operations);
-	if (lm_run_select(run, &run->cli.include, false, false, 0, operations, err) < 0)
+	size_t count = run->project.spec.layer_count;
+	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(count, sizeof *operations);
+	LM_AUTO(lm_free_ptr) bool *shown = lm_alloc_array(count, sizeof *shown);
+	if (lm_run_select(run, &run->cli.include, false, false, LM_OP_BUILD, operations, err) < 0)
 		return -1;
-	lm_run_status(run, operations);
-	return 0;
+	for (size_t i = 0; i < count; i++)
+		shown[i] = operations[i] != 0;
+	return lm_run_status(run, nullptr, shown, err);
 }

@@ -1,7 +1,8 @@
 // Completion scripts, made from the same table as the parser and --help.
 #include "cli.h"
 
-#include <stdio.h>
+#include "out.h"
+
 #include <string.h>
 
 static const char platforms[] = "all linux_x86_64 linux_aarch64 macosx_arm64 macosx_x86_64 win_amd64 win_arm64";
@@ -20,78 +21,137 @@ words_for(const char *argument)
 	return nullptr;
 }
 
+// "--name" and, where it is worth telling of, "--no-name", each with a space behind.
+static void
+put_names(const struct lm_option_info *option)
+{
+	if (option->letter != 0)
+		lm_out_format("-%c ", option->letter);
+	lm_out_format("--%s ", option->name);
+	if (option->both)
+		lm_out_format("--no-%s ", option->name);
+}
+
+// "--platform|-p" of the options of any command whose argument has this name.
+static void
+put_patterns(const char *argument)
+{
+	struct lm_option_info option = {};
+	const char *before = "";
+	for (size_t i = 0; lm_option_at(i, LM_CMD_ALL, &option); i++) {
+		if (option.argument == nullptr || strcmp(option.argument, argument) != 0)
+			continue;
+		lm_out_format("%s--%s", before, option.name);
+		before = "|";
+		if (option.letter != 0)
+			lm_out_format("|-%c", option.letter);
+	}
+}
+
 static void
 bash(void)
 {
-	enum lm_command command = LM_CMD_ALL;
+	static const char head[] = "# bash completion of lamina\n"
+				   "_lamina() {\n"
+				   "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+				   "\tCOMPREPLY=()\n"
+				   "\tif [[ $prev == '=' ]]; then\n" // bash splits --format=zip into three words
+				   "\t\tprev=${COMP_WORDS[COMP_CWORD-2]}\n"
+				   "\telif [[ $cur == '=' ]]; then\n"
+				   "\t\tcur=\n"
+				   "\tfi\n"
+				   "\tcase $prev in\n";
+	static const char *const arguments[] = { "PLATFORM", "FORMAT", "N", "GLOB" };
 	struct lm_option_info option = {};
-	(void)puts("# bash completion of lamina\n_lamina() {\n"
-		   "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n\tCOMPREPLY=()");
-	(void)printf("\tcase $prev in\n\t--platform|-p) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n"
-		     "\t--format|-f) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n\tesac\n",
-		platforms, formats);
-	(void)fputs("\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W '", stdout);
-	for (size_t i = 0; lm_command_at(i, &command) != nullptr; i++)
-		(void)printf("%s ", lm_command_name(command));
-	(void)puts("--help --version' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in");
-	for (size_t i = 0; lm_command_at(i, &command) != nullptr; i++) {
-		(void)printf("\t%s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '", lm_command_name(command));
-		for (size_t j = 0; lm_option_at(j, command, &option); j++)
-			(void)printf("--%s ", option.name);
-		(void)puts("' -- \"$cur\")) ;;");
+	const struct lm_command_info *info = nullptr;
+	lm_out_text(head);
+	for (size_t i = 0; i < LM_COUNT(arguments); i++) {
+		lm_out_text("\t");
+		put_patterns(arguments[i]);
+		lm_out_format(") COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", words_for(arguments[i]));
 	}
-	(void)puts("\tesac\n}\ncomplete -o default -F _lamina lamina");
+	lm_out_text("\tesac\n\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W '");
+	for (size_t i = 0; (info = lm_command_at(i)) != nullptr; i++)
+		lm_out_format("%s ", info->name);
+	lm_out_text("completion help --help --version' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
+	for (size_t i = 0; (info = lm_command_at(i)) != nullptr; i++) {
+		lm_out_format("\t%s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '", info->name);
+		for (size_t j = 0; lm_option_at(j, info->command, &option); j++)
+			put_names(&option);
+		lm_out_text("' -- \"$cur\")) ;;\n");
+	}
+	lm_out_text("\tcompletion) COMPREPLY=($(compgen -W 'bash zsh' -- \"$cur\")) ;;\n\thelp) COMPREPLY=($(compgen -W '");
+	for (size_t i = 0; (info = lm_command_at(i)) != nullptr; i++)
+		lm_out_format("%s ", info->name);
+	lm_out_text("' -- \"$cur\")) ;;\n\tesac\n\treturn 0\n}\ncomplete -o default -F _lamina lamina\n");
 }
 
-// zsh wants ':' and brackets escaped inside a description.
+// Inside single quotes; ':' and brackets are escaped inside a description.
 static void
 zsh_text(const char *text)
 {
 	for (; *text != '\0'; text++) {
-		if (strchr(":[]'\\", *text) != nullptr)
-			(void)fputs(*text == '\'' ? "'\\'" : "\\", stdout);
-		(void)putchar(*text);
+		if (*text == '\'')
+			lm_out_text("'\\''");
+		else
+			lm_out_format("%s%c", strchr(":[]\\", *text) != nullptr ? "\\" : "", *text);
 	}
 }
 
 static void
-zsh_option(const struct lm_option_info *option)
+zsh_names(const struct lm_option_info *option, const char *prefix, bool is_letter)
 {
-	(void)printf("\t\t\t'*--%s%s[", option->name, option->argument != nullptr ? "=" : "");
+	lm_out_format("\t\t\t'%s", option->repeatable ? "*" : "");
+	if (is_letter)
+		lm_out_format("-%c%s[", option->letter, option->argument != nullptr ? "+" : "");
+	else
+		lm_out_format("--%s%s%s[", prefix, option->name, option->argument != nullptr ? "=" : "");
 	zsh_text(option->help);
-	(void)putchar(']');
+	lm_out_text("]");
 	if (option->argument != nullptr) {
 		const char *words = words_for(option->argument);
-		(void)putchar(':');
+		lm_out_text(":");
 		zsh_text(option->argument);
 		if (words == nullptr)
-			(void)fputs(":_files", stdout);
+			lm_out_text(":_files");
+		else if (words[0] == '\0')
+			lm_out_text(": ");
 		else
-			(void)printf(":(%s)", words);
+			lm_out_format(":(%s)", words);
 	}
-	(void)puts("' \\");
+	lm_out_text("' \\\n");
 }
 
 static void
 zsh(void)
 {
-	enum lm_command command = LM_CMD_ALL;
-	const char *summary = nullptr;
+	const struct lm_command_info *info = nullptr;
 	struct lm_option_info option = {};
-	(void)puts("#compdef lamina\n_lamina() {\n\tif ((CURRENT == 2)); then\n\t\tlocal -a commands=(");
-	for (size_t i = 0; (summary = lm_command_at(i, &command)) != nullptr; i++) {
-		(void)printf("\t\t\t'%s:", lm_command_name(command));
-		zsh_text(summary);
-		(void)puts("'");
+	lm_out_text("#compdef lamina\n_lamina() {\n\tlocal curcontext=$curcontext\n\tlocal -a commands=(\n");
+	for (size_t i = 0; (info = lm_command_at(i)) != nullptr; i++) {
+		lm_out_format("\t\t'%s:", info->name);
+		zsh_text(info->summary);
+		lm_out_text("'\n");
 	}
-	(void)puts("\t\t)\n\t\t_describe command commands\n\t\treturn\n\tfi\n\tcase $words[2] in");
-	for (size_t i = 0; lm_command_at(i, &command) != nullptr; i++) {
-		(void)printf("\t%s)\n\t\t_arguments \\\n", lm_command_name(command));
-		for (size_t j = 0; lm_option_at(j, command, &option); j++)
-			zsh_option(&option);
-		(void)puts("\t\t\t'*:file:_files'\n\t\t;;");
+	lm_out_text("\t)\n\tif ((CURRENT == 2)); then\n"
+		    "\t\tcommands+=('completion:print the completion script of a shell' 'help:the options of a command')\n"
+		    "\t\t_describe command commands\n\t\treturn\n\tfi\n"
+		    "\tlocal command=$words[2]\n\tshift words\n\t((CURRENT--))\n\tcase $command in\n");
+	for (size_t i = 0; (info = lm_command_at(i)) != nullptr; i++) {
+		lm_out_format("\t%s)\n\t\t_arguments -s \\\n", info->name);
+		for (size_t j = 0; lm_option_at(j, info->command, &option); j++) {
+			zsh_names(&option, "", false);
+			if (option.both)
+				zsh_names(&option, "no-", false);
+			if (option.letter != 0)
+				zsh_names(&option, "", true);
+		}
+		lm_out_text("\t\t\t'1:stack spec:_files -g \"*.toml(-.)\"' '2:folder:_files -/'\n\t\t;;\n");
 	}
-	(void)puts("\tesac\n}\n_lamina \"$@\"");
+	lm_out_text(
+		"\tcompletion)\n\t\t_values shell bash zsh\n\t\t;;\n\thelp)\n\t\t_describe command commands\n\t\t;;\n"
+		"\tesac\n}\n"
+		"if [[ $zsh_eval_context[-1] == loadautofunc ]]; then\n\t_lamina \"$@\"\nelse\n\tcompdef _lamina lamina\nfi\n");
 }
 
 int

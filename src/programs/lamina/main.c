@@ -3,8 +3,9 @@
 #include "base/mem.h"
 #include "lamina/version.h"
 #include "os/cancel.h"
+#include "out.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 static int
@@ -56,51 +57,98 @@ work(struct lm_run *run, struct lm_err *err)
 	return rc;
 }
 
-static int
-run_cli(int argc, char **argv, struct lm_err *err)
+// --json stands for all that is printed, also when the command line could not be read to its end.
+static bool
+wants_json(const struct lm_run *run, int argc, char **argv)
 {
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return run->cli.json;
+}
+
+// The error on stderr, and with --json a document on stdout that says the same. A reader who left is told nothing.
+static int
+fail(struct lm_run *run, bool json, const struct lm_err *err)
+{
+	struct lm_err ignored = {};
+	int code = exit_code(err);
+	lm_out_drop();
+	if (err->code == LM_E_IO && err->sys == EPIPE)
+		return code;
+	lm_ui_error(run->ui, err);
+	if (json) {
+		LM_AUTO(lm_json_decref_ptr) json_t *document = lm_report_failure(&run->project.diags, err, code);
+		lm_print_json(document);
+		(void)lm_out_flush(&ignored);
+	}
+	return code;
+}
+
+static int
+run_cli(int argc, char **argv)
+{
+	struct lm_err err = {};
 	struct lm_run run = {};
-	int rc = lm_command_parse(argv[1], &run.cli.command, err);
+	int rc = lm_command_parse(argv[1], &run.cli.command, &err);
 	if (rc == 0)
-		rc = lm_cli_parse(&run.cli, argc - 1, argv + 1, err);
+		rc = lm_cli_parse(&run.cli, argc - 1, argv + 1, &err);
 	run.ui = lm_ui_new(run.cli.verbosity);
 	if (rc == 0 && run.cli.help)
 		lm_cli_help(run.cli.command);
 	else if (rc == 0)
-		rc = work(&run, err);
-	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout) != 0))
-		rc = lm_err_set(err, LM_E_IO, "cannot write to standard output");
-	if (rc < 0)
-		lm_ui_error(run.ui, err);
+		rc = work(&run, &err);
+	if (rc == 0 && run.answer != nullptr)
+		lm_print_json(run.answer);
+	if (rc == 0)
+		rc = lm_out_flush(&err);
+	int code = rc < 0 ? fail(&run, wants_json(&run, argc, argv), &err) : 0;
+	json_decref(run.answer);
 	lm_project_release(&run.project);
 	lm_ui_free(run.ui);
 	lm_cli_release(&run.cli);
 	lm_arena_release(&run.arena);
-	return rc < 0 ? exit_code(err) : 0;
+	return code;
+}
+
+// What needs no stack: 1 when it was something else.
+static int
+answer_plainly(int argc, char **argv, struct lm_err *err)
+{
+	const char *word = argv[1];
+	enum lm_command command = LM_CMD_ALL;
+	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+		lm_out_text("lamina " LAMINA_VERSION "\n");
+	else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || (strcmp(word, "help") == 0 && argc == 2))
+		lm_cli_overview();
+	else if (strcmp(word, "completion") == 0)
+		return lm_completion(argc == 3 ? argv[2] : "", err);
+	else if (strcmp(word, "help") != 0)
+		return 1;
+	else if (lm_command_parse(argv[2], &command, err) < 0)
+		return -1;
+	else
+		lm_cli_help(command);
+	return 0;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct lm_err err = {};
-	if (argc < 2) {
-		(void)fputs("lamina: a command is missing; 'lamina --help' lists them\n", stderr);
-		return 2;
+	lm_out_init();
+	int rc = argc < 2 ? lm_err_set(&err, LM_E_USAGE, "a command is missing; 'lamina --help' lists them")
+			  : answer_plainly(argc, argv, &err);
+	if (rc == 0)
+		rc = lm_out_flush(&err);
+	if (rc == 1) {
+		lm_cancel_install();
+		return run_cli(argc, argv);
 	}
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		(void)puts("lamina " LAMINA_VERSION);
+	if (rc == 0)
 		return 0;
-	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-		lm_cli_overview();
-		return 0;
-	}
-	if (strcmp(argv[1], "completion") == 0) {
-		if (lm_completion(argc == 3 ? argv[2] : "", &err) == 0)
-			return 0;
-		(void)fprintf(stderr, "lamina: %s\n", err.text);
-		return 2;
-	}
-	lm_cancel_install();
-	return run_cli(argc, argv, &err);
+	struct lm_run run = { .ui = lm_ui_new(0) };
+	int code = fail(&run, false, &err);
+	lm_ui_free(run.ui);
+	return code;
 }

@@ -1,3 +1,4 @@
+// The table of options, and reading a command line with it.
 #include "cli.h"
 
 #include "base/mem.h"
@@ -8,151 +9,89 @@
 #include <string.h>
 
 struct option_row {
+	enum lm_option_group group;
 	const char *name;     // long name
 	char letter;          // short name or 0
 	const char *argument; // null: a switch
 	unsigned commands;
-	enum { TEXT, LIST, YES, NO, COUNT_UP, COUNT_DOWN } kind;
+	// TRI is 1 when given, -1 with "no-", 0 when not given
+	enum { TEXT, LIST, YES, NO, TRI, COUNT_UP, COUNT_DOWN } kind;
+	bool both;    // a switch whose opposite is shown too; "no-" is taken before any YES, NO or TRI
 	size_t field; // offset in struct lm_cli
 	const char *help;
 };
 
 #define AT(member) offsetof(struct lm_cli, member)
-enum { BUILDS = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_EXPORT, WORKS = LM_CMD_LOCK | BUILDS };
+enum {
+	MAKES = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_EXPORT,
+	WORKS = LM_CMD_LOCK | MAKES,
+	LOCKS = LM_CMD_LOCK | LM_CMD_BUILD,
+	PACKS = LM_CMD_BUILD | LM_CMD_PUBLISH
+};
 
 static const struct option_row rows[] = {
-	{ "include", 'i', "GLOB", LM_CMD_ALL, LIST, AT(include), "only layers whose name matches (repeatable)" },
-	{ "allow-missing", 0, nullptr, LM_CMD_ALL, YES, AT(allow_missing), "a GLOB may match no layer" },
-	{ "platform", 'p', "PLATFORM", BUILDS, LIST, AT(platforms),
-		"build for this platform (repeatable; 'all'; default: this one)" },
-	{ "output-dir", 'o', "DIR", BUILDS, TEXT, AT(output_dir), "where results go (relative to the spec)" },
-	{ "build-dir", 0, "DIR", WORKS | LM_CMD_SHOW, TEXT, AT(build_dir),
-		"where layer trees are built (relative to the spec; _build)" },
-	{ "if-needed", 0, nullptr, LM_CMD_LOCK, YES, AT(if_needed), "only layers without a valid lock" },
-	{ "lock-if-needed", 0, nullptr, LM_CMD_BUILD, NO, AT(no_lock_if_needed),
-		"lock layers without a valid lock first (default)" },
-	{ "lock", 0, nullptr, LM_CMD_BUILD, NO, AT(no_lock_if_needed), "the same as --lock-if-needed" },
-	{ "no-lock-if-needed", 0, nullptr, LM_CMD_BUILD, YES, AT(no_lock_if_needed), "fail on a layer without a valid lock" },
-	{ "reset-lock", 0, "GLOB", LM_CMD_LOCK | LM_CMD_BUILD, LIST, AT(reset_lock),
-		"forget locked versions of these layers (repeatable)" },
-	{ "build", 0, nullptr, LM_CMD_BUILD, YES, AT(build), "write layer trees (default without --publish)" },
-	{ "no-build", 0, nullptr, LM_CMD_BUILD, YES, AT(no_build), "write no layer trees" },
-	{ "publish", 0, nullptr, LM_CMD_BUILD, YES, AT(publish), "publish archives" },
-	{ "no-publish", 0, nullptr, LM_CMD_BUILD, NO, AT(publish), "publish no archives (default)" },
-	{ "clean", 0, nullptr, LM_CMD_LOCK | LM_CMD_BUILD | LM_CMD_EXPORT, YES, AT(clean), "remove existing trees first" },
-	{ "no-clean", 0, nullptr, LM_CMD_LOCK | LM_CMD_BUILD | LM_CMD_EXPORT, NO, AT(clean),
-		"keep existing trees that are current (default)" },
-	{ "no-index", 0, nullptr, WORKS, YES, AT(no_index), "ask no package index, only local wheels" },
-	{ "index", 0, nullptr, WORKS, NO, AT(no_index), "ask package indexes (default)" },
-	{ "local-wheels", 0, "DIR", WORKS, LIST, AT(local_wheels), "folder with wheels (repeatable; relative to the spec)" },
-	{ "runtime-mirror", 0, "DIR|URL", WORKS, TEXT, AT(runtime_mirror),
-		"where runtime archives are (LAMINA_RUNTIME_MIRROR)" },
-	{ "format", 'f', "FORMAT", LM_CMD_BUILD | LM_CMD_PUBLISH, TEXT, AT(format), "tar.zst, tar.xz, tar.gz, zip or tar" },
-	{ "level", 0, "N", LM_CMD_BUILD | LM_CMD_PUBLISH, TEXT, AT(level), "compression level of the format" },
-	{ "tag-outputs", 0, nullptr, LM_CMD_BUILD | LM_CMD_PUBLISH, YES, AT(tagged),
-		"put platform and build number into archive names" },
-	{ "no-tag-outputs", 0, nullptr, LM_CMD_BUILD | LM_CMD_PUBLISH, NO, AT(tagged), "plain archive names (default)" },
-	{ "force", 0, nullptr, BUILDS, YES, AT(force), "make again what is current" },
-	{ "dry-run", 'n', nullptr, BUILDS, YES, AT(dry_run), "say what would be made, and stop" },
-	{ "lock-dependencies", 0, nullptr, LM_CMD_LOCK | LM_CMD_BUILD, YES, AT(lock_dependencies), "also lock layers below" },
-	{ "build-dependencies", 0, nullptr, LM_CMD_BUILD, YES, AT(build_dependencies), "also build layers below" },
-	{ "publish-dependencies", 0, nullptr, BUILDS, YES, AT(publish_dependencies), "also publish layers below" },
-	{ "include-dependencies", 0, nullptr, WORKS, YES, AT(include_dependencies), "do everything for layers below too" },
-	{ "build-derived", 0, nullptr, LM_CMD_BUILD, YES, AT(build_derived), "also build layers above" },
-	{ "publish-derived", 0, nullptr, BUILDS, YES, AT(publish_derived), "also publish layers above" },
-	{ "show", 0, nullptr, WORKS, YES, AT(show), "show the stack and what is selected first" },
-	{ "show-only", 0, nullptr, WORKS, YES, AT(show_only), "show the stack and what is selected, and stop" },
-	{ "json", 0, nullptr, LM_CMD_ALL, YES, AT(json), "results as JSON" },
-	{ "store", 0, "DIR", LM_CMD_ALL, TEXT, AT(store), "the store (LAMINA_STORE; default: in the user's cache)" },
-	{ "uv", 0, "PROGRAM", WORKS, TEXT, AT(uv), "the resolver (LAMINA_UV; default: uv)" },
-	{ "jobs", 'j', "N", WORKS, TEXT, AT(jobs), "threads (default: as many as processors)" },
-	{ "quiet", 'q', nullptr, LM_CMD_ALL, COUNT_DOWN, AT(verbosity), "errors only" },
-	{ "verbose", 'v', nullptr, LM_CMD_ALL, COUNT_UP, AT(verbosity), "more about what happens" },
-	{ "help", 'h', nullptr, LM_CMD_ALL, YES, AT(help), "this text" },
+	{ LM_GROUP_WHAT, "lock-if-needed", 0, nullptr, LM_CMD_BUILD, NO, true, AT(no_lock_if_needed),
+		"lock layers without a valid lock first (default); with no- they are an error" },
+	{ LM_GROUP_WHAT, "lock", 0, nullptr, LM_CMD_BUILD, NO, false, AT(no_lock_if_needed), "the same as --lock-if-needed" },
+	{ LM_GROUP_WHAT, "build", 0, nullptr, LM_CMD_BUILD, TRI, true, AT(build),
+		"write layer trees (default unless --publish is given)" },
+	{ LM_GROUP_WHAT, "publish", 0, nullptr, LM_CMD_BUILD, YES, true, AT(publish), "publish archives (default: do not)" },
+	{ LM_GROUP_WHAT, "if-needed", 0, nullptr, LM_CMD_LOCK, YES, false, AT(if_needed), "only layers without a valid lock" },
+	{ LM_GROUP_WHAT, "reset-lock", 0, "GLOB", LOCKS, LIST, false, AT(reset_lock),
+		"take the newest versions for these layers instead of those locked before; repeatable" },
+	{ LM_GROUP_WHAT, "clean", 0, nullptr, LOCKS | LM_CMD_EXPORT, YES, true, AT(clean),
+		"remove existing trees first (default: keep those that are current)" },
+	{ LM_GROUP_WHAT, "force", 0, nullptr, MAKES, YES, false, AT(force), "make again what is current" },
+	{ LM_GROUP_WHAT, "dry-run", 'n', nullptr, MAKES, YES, false, AT(dry_run), "say what would be made, and stop" },
+	{ LM_GROUP_WHAT, "show", 0, nullptr, WORKS, YES, false, AT(show), "show the stack and what is selected first" },
+	{ LM_GROUP_WHAT, "show-only", 0, nullptr, WORKS, YES, false, AT(show_only),
+		"show the stack and what is selected, and stop" },
+
+	{ LM_GROUP_LAYERS, "include", 'i', "GLOB", LM_CMD_ALL, LIST, false, AT(include),
+		"only layers whose name matches; repeatable" },
+	{ LM_GROUP_LAYERS, "allow-missing", 0, nullptr, LM_CMD_ALL, YES, false, AT(allow_missing),
+		"a GLOB may match no layer" },
+	{ LM_GROUP_LAYERS, "lock-dependencies", 0, nullptr, LOCKS, YES, false, AT(lock_dependencies),
+		"with --include: also lock the layers below" },
+	{ LM_GROUP_LAYERS, "build-dependencies", 0, nullptr, LM_CMD_BUILD, YES, false, AT(build_dependencies),
+		"with --include: also build the layers below" },
+	{ LM_GROUP_LAYERS, "publish-dependencies", 0, nullptr, MAKES, YES, false, AT(publish_dependencies),
+		"with --include: also publish the layers below" },
+	{ LM_GROUP_LAYERS, "include-dependencies", 0, nullptr, WORKS, YES, false, AT(include_dependencies),
+		"with --include: everything for the layers below too" },
+	{ LM_GROUP_LAYERS, "build-derived", 0, nullptr, LM_CMD_BUILD, YES, false, AT(build_derived),
+		"with --include: also build the layers above" },
+	{ LM_GROUP_LAYERS, "publish-derived", 0, nullptr, MAKES, YES, false, AT(publish_derived),
+		"with --include: also publish the layers above" },
+	{ LM_GROUP_LAYERS, "platform", 'p', "PLATFORM", MAKES, LIST, false, AT(platforms),
+		"for this platform; repeatable; 'all' for every one with a known runtime (default: this machine's)" },
+
+	{ LM_GROUP_SOURCES, "index", 0, nullptr, WORKS, NO, true, AT(no_index),
+		"ask package indexes (default), or take local wheels only" },
+	{ LM_GROUP_SOURCES, "local-wheels", 0, "DIR", WORKS, LIST, false, AT(local_wheels),
+		"folder with wheels, relative to the spec; repeatable" },
+	{ LM_GROUP_SOURCES, "runtime-mirror", 0, "DIR|URL", WORKS, TEXT, false, AT(runtime_mirror),
+		"where runtime archives are" },
+	{ LM_GROUP_SOURCES, "store", 0, "DIR", LM_CMD_ALL, TEXT, false, AT(store),
+		"what was downloaded and unpacked once (default: in the user's cache)" },
+	{ LM_GROUP_SOURCES, "uv", 0, "PROGRAM", WORKS, TEXT, false, AT(uv), "the resolver (default: uv)" },
+
+	{ LM_GROUP_RESULTS, "output-dir", 'o', "DIR", MAKES, TEXT, false, AT(output_dir),
+		"where results go, relative to the spec (default: _artifacts; local-export: _export)" },
+	{ LM_GROUP_RESULTS, "build-dir", 0, "DIR", LM_CMD_ALL, TEXT, false, AT(build_dir),
+		"where 'build' writes trees, relative to the spec (default: _build)" },
+	{ LM_GROUP_RESULTS, "format", 'f', "FORMAT", PACKS, TEXT, false, AT(format),
+		"tar.zst, tar.xz, tar.gz, zip or tar (default: as the spec says)" },
+	{ LM_GROUP_RESULTS, "level", 0, "N", PACKS, TEXT, false, AT(level), "compression level of the format" },
+	{ LM_GROUP_RESULTS, "tag-outputs", 0, nullptr, PACKS, YES, true, AT(tagged),
+		"put platform and build number into archive names (default: do not)" },
+	{ LM_GROUP_RESULTS, "json", 0, nullptr, LM_CMD_ALL, YES, false, AT(json), "results as one JSON document" },
+
+	{ LM_GROUP_RUNNING, "jobs", 'j', "N", WORKS, TEXT, false, AT(jobs), "threads (default: as many as processors)" },
+	{ LM_GROUP_RUNNING, "quiet", 'q', nullptr, LM_CMD_ALL, COUNT_DOWN, false, AT(verbosity), "errors only" },
+	{ LM_GROUP_RUNNING, "verbose", 'v', nullptr, LM_CMD_ALL, COUNT_UP, false, AT(verbosity), "more about what happens" },
+	{ LM_GROUP_RUNNING, "help", 'h', nullptr, LM_CMD_ALL, YES, false, AT(help), "this text" },
 };
-
-static const struct {
-	enum lm_command command;
-	const char *name, *usage, *summary, *example;
-} commands[] = {
-	{ LM_CMD_LOCK, "lock", "SPEC", "lock the packages of every layer", "lamina lock --if-needed stack/venvstacks.toml" },
-	{ LM_CMD_BUILD, "build", "SPEC [DIR]", "lock what needs it, build layer trees, publish with --publish",
-		"lamina build --publish stack/venvstacks.toml out" },
-	{ LM_CMD_PUBLISH, "publish", "SPEC [DIR]", "publish archives of locked layers",
-		"lamina publish --platform all --tag-outputs stack/venvstacks.toml out" },
-	{ LM_CMD_EXPORT, "local-export", "SPEC [DIR]", "write trees that are ready to run, with their metadata",
-		"lamina local-export --include app-editor --publish-dependencies stack/venvstacks.toml" },
-	{ LM_CMD_SHOW, "show", "SPEC", "show the layers of a stack", "lamina show --json stack/venvstacks.toml" },
-};
-
-const char *
-lm_command_name(enum lm_command command)
-{
-	for (size_t i = 0; i < LM_COUNT(commands); i++)
-		if (commands[i].command == command)
-			return commands[i].name;
-	return "";
-}
-
-int
-lm_command_parse(const char *name, enum lm_command *out, struct lm_err *err)
-{
-	const char *names[LM_COUNT(commands)];
-	for (size_t i = 0; i < LM_COUNT(commands); i++) {
-		names[i] = commands[i].name;
-		if (lm_cstr_equal(name, names[i])) {
-			*out = commands[i].command;
-			return 0;
-		}
-	}
-	const char *near = lm_nearest(name, names, LM_COUNT(names));
-	if (near != nullptr)
-		return lm_err_set(err, LM_E_USAGE, "there is no command '%s', did you mean '%s'?", name, near);
-	return lm_err_set(err, LM_E_USAGE, "there is no command '%s'; 'lamina --help' lists them", name);
-}
-
-void
-lm_cli_overview(void)
-{
-	(void)puts("Usage: lamina COMMAND [OPTION]... SPEC [DIR]\n\n"
-		   "Lock, build and publish layered Python environments as archives that come out\n"
-		   "byte for byte the same wherever they are built.\n\nCommands:");
-	for (size_t i = 0; i < LM_COUNT(commands); i++)
-		(void)printf("  %-13s %s\n", commands[i].name, commands[i].summary);
-	(void)puts("\n'lamina COMMAND --help' shows the options of a command; 'lamina --version' the version.");
-}
-
-void
-lm_cli_help(enum lm_command command)
-{
-	for (size_t i = 0; i < LM_COUNT(commands); i++)
-		if (commands[i].command == command)
-			(void)printf("Usage: lamina %s [OPTION]... %s\n\n%c%s.\n\nExample:\n  %s\n\nOptions:\n",
-				commands[i].name, commands[i].usage, commands[i].summary[0] - 'a' + 'A',
-				commands[i].summary + 1, commands[i].example);
-	for (size_t i = 0; i < LM_COUNT(rows); i++) {
-		if ((rows[i].commands & command) == 0)
-			continue;
-		LM_AUTO(lm_free_ptr)
-		char *left = lm_format("%s%s%s", rows[i].name, rows[i].argument != nullptr ? " " : "",
-			rows[i].argument != nullptr ? rows[i].argument : "");
-		if (rows[i].letter != 0)
-			(void)printf("  -%c, --%-22s %s\n", rows[i].letter, left, rows[i].help);
-		else
-			(void)printf("      --%-22s %s\n", left, rows[i].help);
-	}
-	(void)puts("\nExit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,\n"
-		   "4 bytes differ from their recorded digest, 130 interrupted.");
-}
-
-const char *
-lm_command_at(size_t index, enum lm_command *command)
-{
-	if (index >= LM_COUNT(commands))
-		return nullptr;
-	*command = commands[index].command;
-	return commands[index].summary;
-}
 
 bool
 lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out)
@@ -160,19 +99,39 @@ lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out)
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		if ((rows[i].commands & command) == 0 || index-- > 0)
 			continue;
-		*out = (struct lm_option_info){
-			.name = rows[i].name, .letter = rows[i].letter, .argument = rows[i].argument, .help = rows[i].help
-		};
+		*out = (struct lm_option_info){ .group = rows[i].group,
+			.name = rows[i].name,
+			.letter = rows[i].letter,
+			.argument = rows[i].argument,
+			.both = rows[i].both,
+			.repeatable = rows[i].kind == LIST || rows[i].kind == COUNT_UP || rows[i].kind == COUNT_DOWN,
+			.help = rows[i].help };
 		return true;
 	}
 	return false;
 }
 
-// The options a command takes, as getopt_long wants them.
+// The options a command takes, as getopt_long wants them: what it answers is the row, and whether "no-" stood before it.
+enum { ROW = 1000, NO_ROW = 2000 };
+
 struct parser {
-	struct option long_options[LM_COUNT(rows) + 1];
+	struct option long_options[2 * LM_COUNT(rows) + 1];
+	char *negations[LM_COUNT(rows)]; // "no-..."
 	char short_options[2 * LM_COUNT(rows) + 2];
 };
+
+static bool
+has_negation(const struct option_row *row)
+{
+	return (row->kind == YES && !lm_cstr_equal(row->name, "help")) || row->kind == NO || row->kind == TRI;
+}
+
+static void
+release_parser(struct parser *parser)
+{
+	for (size_t i = 0; i < LM_COUNT(rows); i++)
+		lm_free(parser->negations[i]);
+}
 
 static void
 make_parser(enum lm_command command, struct parser *parser)
@@ -180,14 +139,18 @@ make_parser(enum lm_command command, struct parser *parser)
 	size_t n = 0, s = 0;
 	parser->short_options[s++] = ':';
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
-		if ((rows[i].commands & command) == 0)
+		const struct option_row *row = &rows[i];
+		if ((row->commands & command) == 0)
 			continue;
-		parser->long_options[n++] = (struct option){ .name = rows[i].name,
-			.has_arg = rows[i].argument != nullptr ? required_argument : no_argument,
-			.val = 1000 + (int)i };
-		if (rows[i].letter != 0) {
-			parser->short_options[s++] = rows[i].letter;
-			if (rows[i].argument != nullptr)
+		int has_argument = row->argument != nullptr ? required_argument : no_argument;
+		parser->long_options[n++] = (struct option){ .name = row->name, .has_arg = has_argument, .val = ROW + (int)i };
+		if (has_negation(row)) {
+			parser->negations[i] = lm_format("no-%s", row->name);
+			parser->long_options[n++] = (struct option){ .name = parser->negations[i], .val = NO_ROW + (int)i };
+		}
+		if (row->letter != 0) {
+			parser->short_options[s++] = row->letter;
+			if (row->argument != nullptr)
 				parser->short_options[s++] = ':';
 		}
 	}
@@ -195,10 +158,24 @@ make_parser(enum lm_command command, struct parser *parser)
 	parser->short_options[s] = '\0';
 }
 
-static void
-apply(struct lm_cli *cli, const struct option_row *row, const char *argument)
+static const struct option_row *
+find_row(enum lm_command command, int value)
+{
+	if (value >= ROW)
+		return &rows[value >= NO_ROW ? value - NO_ROW : value - ROW];
+	for (size_t i = 0; i < LM_COUNT(rows) && value != 0; i++)
+		if (rows[i].letter == value && (rows[i].commands & command) != 0)
+			return &rows[i];
+	return nullptr;
+}
+
+static int
+apply(struct lm_cli *cli, const struct option_row *row, bool negated, const char *argument, struct lm_err *err)
 {
 	void *field = (char *)cli + row->field;
+	if (argument != nullptr && argument[0] == '\0')
+		return lm_err_set(
+			err, LM_E_USAGE, "option '--%s' needs a value (%s), not an empty one", row->name, row->argument);
 	switch (row->kind) {
 	case TEXT:
 		*(const char **)field = argument;
@@ -207,10 +184,13 @@ apply(struct lm_cli *cli, const struct option_row *row, const char *argument)
 		lm_strings_add(field, argument);
 		break;
 	case YES:
-		*(bool *)field = true;
+		*(bool *)field = !negated;
 		break;
 	case NO:
-		*(bool *)field = false;
+		*(bool *)field = negated;
+		break;
+	case TRI:
+		*(int *)field = negated ? -1 : 1;
 		break;
 	case COUNT_UP:
 		++*(int *)field;
@@ -219,40 +199,50 @@ apply(struct lm_cli *cli, const struct option_row *row, const char *argument)
 		--*(int *)field;
 		break;
 	}
+	return 0;
+}
+
+// Whether another command has this option; then the user mixed up commands and not names.
+static bool
+known_elsewhere(const char *given)
+{
+	const char *word = lm_cstr_starts(given, "--no-") ? given + 5 : given + 2;
+	for (size_t i = 0; i < LM_COUNT(rows); i++)
+		if (lm_cstr_starts(given, "--") ? lm_cstr_equal(rows[i].name, word) : rows[i].letter == given[1])
+			return true;
+	return false;
 }
 
 static int
-unknown_option(enum lm_command command, const char *given, struct lm_err *err)
+unknown_option(enum lm_command command, const struct parser *parser, const char *given, struct lm_err *err)
 {
-	const char *names[LM_COUNT(rows)];
-	size_t count = 0;
-	for (size_t i = 0; i < LM_COUNT(rows); i++)
-		if ((rows[i].commands & command) != 0)
-			names[count++] = rows[i].name;
-	const char *bare = given + strspn(given, "-");
-	LM_AUTO(lm_free_ptr) char *word = lm_strndup(bare, strcspn(bare, "="));
-	const char *near = given[0] == '-' && given[1] == '-' ? lm_nearest(word, names, count) : nullptr;
+	const char *names[2 * LM_COUNT(rows)], *name = lm_command_name(command);
+	size_t count = 0, begun = 0, at[2] = {};
+	bool is_long = lm_cstr_starts(given, "--");
+	LM_AUTO(lm_free_ptr) char *option = lm_strndup(given, strcspn(given, "="));
+	const char *word = option + strspn(option, "-");
+	for (size_t i = 0; parser->long_options[i].name != nullptr; i++) {
+		if (is_long && lm_cstr_starts(parser->long_options[i].name, word)) {
+			at[begun < 2 ? begun : 1] = i;
+			begun++;
+		}
+		names[count++] = parser->long_options[i].name;
+	}
+	if (begun > 1 && word[0] != '\0')
+		return lm_err_set(err, LM_E_USAGE, "option '%s' may mean '--%s' or '--%s'", option, names[at[0]], names[at[1]]);
+	if (option[1] != '\0' && known_elsewhere(option))
+		return lm_err_set(err, LM_E_USAGE, "'lamina %s' has no option '%s'; 'lamina %s --help' lists those it has",
+			name, option, name);
+	const char *near = is_long ? lm_nearest(word, names, count) : nullptr;
 	if (near != nullptr)
-		return lm_err_set(err, LM_E_USAGE, "there is no option '--%s', did you mean '--%s'?", word, near);
-	return lm_err_set(
-		err, LM_E_USAGE, "there is no option '%s'; 'lamina %s --help' lists them", given, lm_command_name(command));
-}
-
-static const struct option_row *
-find_row(enum lm_command command, int value)
-{
-	if (value >= 1000)
-		return &rows[value - 1000];
-	for (size_t i = 0; i < LM_COUNT(rows); i++)
-		if (rows[i].letter == value && (rows[i].commands & command) != 0)
-			return &rows[i];
-	return nullptr;
+		return lm_err_set(err, LM_E_USAGE, "there is no option '%s', did you mean '--%s'?", option, near);
+	return lm_err_set(err, LM_E_USAGE, "there is no option '%s'; 'lamina %s --help' lists them", option, name);
 }
 
 static int
 take_paths(struct lm_cli *cli, int argc, char **argv, struct lm_err *err)
 {
-	int at = optind, most = cli->command == LM_CMD_LOCK || cli->command == LM_CMD_SHOW ? 1 : 2;
+	int at = optind, most = (cli->command & MAKES) != 0 ? 2 : 1;
 	if (cli->help)
 		return 0;
 	if (at >= argc)
@@ -262,31 +252,44 @@ take_paths(struct lm_cli *cli, int argc, char **argv, struct lm_err *err)
 		return lm_err_set(err, LM_E_USAGE, "'%s' is one argument too many", argv[at + most]);
 	cli->spec = argv[at];
 	cli->folder = at + 1 < argc ? argv[at + 1] : nullptr;
+	if (cli->spec[0] == '\0' || (cli->folder != nullptr && cli->folder[0] == '\0'))
+		return lm_err_set(
+			err, LM_E_USAGE, "the path of %s is empty", cli->spec[0] == '\0' ? "the stack spec" : "the folder");
 	return 0;
+}
+
+static int
+parse(struct lm_cli *cli, const struct parser *parser, int argc, char **argv, struct lm_err *err)
+{
+	opterr = 0;
+	optind = 1;
+	for (;;) {
+		int before = optind;
+		int value = getopt_long(argc, argv, parser->short_options, parser->long_options, nullptr);
+		if (value == -1)
+			return take_paths(cli, argc, argv, err);
+		const struct option_row *row = find_row(cli->command, value == ':' || value == '?' ? optopt : value);
+		if (value == ':')
+			return lm_err_set(err, LM_E_USAGE, "option '--%s' needs a value (%s)", row->name, row->argument);
+		if (value == '?' && row != nullptr)
+			return lm_err_set(
+				err, LM_E_USAGE, "option '--%s%s' takes no value", optopt >= NO_ROW ? "no-" : "", row->name);
+		if (value == '?') {
+			LM_AUTO(lm_free_ptr) char *letter = lm_format("-%c", optopt);
+			const char *given = optopt != 0 ? letter : argv[optind > before ? optind - 1 : before];
+			return unknown_option(cli->command, parser, given, err);
+		}
+		if (apply(cli, row, value >= NO_ROW, optarg, err) < 0)
+			return -1;
+	}
 }
 
 int
 lm_cli_parse(struct lm_cli *cli, int argc, char **argv, struct lm_err *err)
 {
-	struct parser parser = {};
+	LM_AUTO(release_parser) struct parser parser = {};
 	make_parser(cli->command, &parser);
-	opterr = 0;
-	optind = 1;
-	for (;;) {
-		int before = optind;
-		int value = getopt_long(argc, argv, parser.short_options, parser.long_options, nullptr);
-		if (value == -1)
-			return take_paths(cli, argc, argv, err);
-		if (value == ':')
-			return lm_err_set(err, LM_E_USAGE, "option '%s' needs a value", argv[optind - 1]);
-		if (value == '?') {
-			LM_AUTO(lm_free_ptr) char *letter = lm_format("-%c", optopt);
-			bool is_long = optopt == 0 || optopt >= 1000;
-			return unknown_option(
-				cli->command, is_long ? argv[optind > before ? optind - 1 : before] : letter, err);
-		}
-		apply(cli, find_row(cli->command, value), optarg);
-	}
+	return parse(cli, &parser, argc, argv, err);
 }
 
 void

@@ -1,30 +1,42 @@
-// Results, to stdout.
+// Results, to stdout: lines for people, or one JSON document.
 #include "cli.h"
 
 #include "base/mem.h"
+#include "live.h"
+#include "os/path.h"
+#include "out.h"
+#include "text/unicode.h"
 
-#include <stdio.h>
 #include <string.h>
 
-void
-lm_print_json(const json_t *value)
+// Text of any bytes as JSON: what is not UTF-8 is shown as \xNN.
+static json_t *
+json_text(const char *text)
 {
-	LM_AUTO(lm_buf_release) struct lm_buf text = {};
-	lm_json_format(value, &text);
-	(void)fputs(lm_buf_cstr(&text), stdout);
+	json_t *value = json_string(text);
+	if (value != nullptr || text == nullptr)
+		return value != nullptr ? value : json_null();
+	LM_AUTO(lm_buf_release) struct lm_buf escaped = {};
+	lm_text_escape(&escaped, lm_str_of(text));
+	return json_string(lm_buf_cstr(&escaped));
 }
 
-void
-lm_run_status(struct lm_run *run, const unsigned *operations)
+int
+lm_run_status(struct lm_run *run, const unsigned *operations, const bool *shown, struct lm_err *err)
 {
 	if (run->cli.json) {
-		LM_AUTO(lm_json_decref_ptr) json_t *status = lm_status_json(&run->project.spec, run->project.locks, operations);
-		lm_print_json(status);
-		return;
+		json_t *status = lm_status_json(&run->project.spec, run->project.locks, operations, shown);
+		if (run->cli.show && !run->cli.show_only)
+			run->answer = json_pack("{s:o}", "stack", status); // results follow
+		else
+			run->answer = status;
+		return 0;
 	}
-	LM_AUTO(lm_buf_release) struct lm_buf text = {};
-	lm_status_text(&run->project.spec, run->project.locks, operations, &text);
-	(void)fputs(lm_buf_cstr(&text), stdout);
+	LM_AUTO(lm_buf_release) struct lm_buf text = {}, escaped = {};
+	lm_status_text(&run->project.spec, run->project.locks, operations, shown, &text);
+	lm_text_escape(&escaped, lm_buf_view(&text));
+	lm_out_text(lm_buf_cstr(&escaped));
+	return lm_out_flush(err);
 }
 
 static const char *
@@ -41,27 +53,72 @@ state_word(const struct lm_output *output, const char *verb)
 	return verb;
 }
 
-static void
-report_json(const struct lm_run *run, const struct lm_outputs *outputs, const char *verb)
+static json_t *
+output_json(const struct lm_run *run, const struct lm_output *output, const char *verb)
 {
-	LM_AUTO(lm_json_decref_ptr) json_t *document = json_object();
+	json_t *item = json_object();
+	(void)json_object_set_new(item, "layer_name", json_text(run->project.spec.layers[output->layer].build_name));
+	(void)json_object_set_new(item, "target_platform", json_string(lm_platform_name(output->platform)));
+	(void)json_object_set_new(item, "state", json_string(state_word(output, verb)));
+	(void)json_object_set_new(item, "path", json_text(output->path));
+	(void)json_object_set_new(item, "size_bytes", json_integer((json_int_t)output->size_bytes));
+	if (output->archive_build > 0)
+		(void)json_object_set_new(item, "archive_build", json_integer((json_int_t)output->archive_build));
+	return item;
+}
+
+static void
+report_json(struct lm_run *run, const struct lm_outputs *outputs, const char *verb)
+{
 	json_t *list = json_array();
-	for (size_t i = 0; i < outputs->count; i++) {
-		const struct lm_output *output = &outputs->items[i];
-		json_t *item = json_object();
-		(void)json_object_set_new(item, "layer_name", json_string(run->project.spec.layers[output->layer].build_name));
-		(void)json_object_set_new(item, "target_platform", json_string(lm_platform_name(output->platform)));
-		(void)json_object_set_new(item, "state", json_string(state_word(output, verb)));
-		(void)json_object_set_new(item, "path", json_string(output->path));
-		(void)json_object_set_new(item, "size_bytes", json_integer((json_int_t)output->size_bytes));
-		if (output->archive_build > 0)
-			(void)json_object_set_new(item, "archive_build", json_integer((json_int_t)output->archive_build));
-		(void)json_array_append_new(list, item);
-	}
-	(void)json_object_set_new(document, "outputs", list);
+	for (size_t i = 0; i < outputs->count; i++)
+		(void)json_array_append_new(list, output_json(run, &outputs->items[i], verb));
+	if (run->answer == nullptr)
+		run->answer = json_object();
+	(void)json_object_set_new(run->answer, "outputs", list);
 	if (outputs->manifests != nullptr)
-		(void)json_object_set(document, "manifests", outputs->manifests);
-	lm_print_json(document);
+		(void)json_object_set(run->answer, "manifests", outputs->manifests);
+}
+
+// A path as short as it gets: relative to the working folder when it is below it.
+static const char *
+short_path(const char *path)
+{
+	LM_AUTO(lm_free_ptr) char *here = lm_path_absolute(".");
+	size_t len = strlen(here);
+	return len > 1 && strncmp(path, here, len) == 0 && path[len] == '/' && path[len + 1] != '\0' ? path + len + 1 : path;
+}
+
+static void
+put_row(const char *state, int layer_width, const char *layer, const char *middle, const char *path)
+{
+	LM_AUTO(lm_free_ptr) char *line = lm_format("%-9s  %-*s  %s  %s", state, layer_width, layer, middle, short_path(path));
+	LM_AUTO(lm_buf_release) struct lm_buf escaped = {};
+	lm_text_escape(&escaped, lm_str_of(line));
+	lm_out_format("%s\n", lm_buf_cstr(&escaped));
+}
+
+// "2 published, 7 unchanged, 153 MB"
+static void
+put_total(const struct lm_run *run, const struct lm_outputs *outputs, const char *verb)
+{
+	size_t counts[3] = {};
+	uint64_t bytes = 0;
+	char size[16];
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	static const enum lm_output_state states[] = { LM_OUTPUT_WRITTEN, LM_OUTPUT_PENDING, LM_OUTPUT_UNCHANGED };
+	for (size_t i = 0; i < outputs->count; i++) {
+		counts[outputs->items[i].state]++;
+		bytes += outputs->items[i].size_bytes;
+	}
+	for (size_t i = 0; i < LM_COUNT(states); i++)
+		if (counts[states[i]] > 0)
+			lm_buf_format(&text, "%s%zu %s", text.len > 0 ? ", " : "", counts[states[i]],
+				state_word(&(struct lm_output){ .state = states[i] }, verb));
+	lm_format_bytes(bytes, size);
+	if (bytes > 0)
+		lm_buf_format(&text, ", %s", size);
+	lm_ui_total(run->ui, lm_buf_cstr(&text));
 }
 
 void
@@ -69,11 +126,13 @@ lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *
 {
 	int layer_width = 5, platform_width = 8;
 	lm_ui_finish(run->ui);
+	if (outputs->count == 0)
+		lm_ui_hint(run->ui, "no selected layer is for this platform; 'lamina show' lists the layers");
 	if (run->cli.json) {
 		report_json(run, outputs, verb);
 		return;
 	}
-	if (run->cli.verbosity < 0)
+	if (run->cli.verbosity < 0 || outputs->count == 0)
 		return;
 	for (size_t i = 0; i < outputs->count; i++) {
 		int layer = (int)strlen(run->project.spec.layers[outputs->items[i].layer].build_name);
@@ -85,10 +144,100 @@ lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *
 		const struct lm_output *output = &outputs->items[i];
 		char size[16];
 		lm_format_bytes(output->size_bytes, size);
-		(void)printf("%-9s  %-*s  %-*s  %9s  %s\n", state_word(output, verb), layer_width,
-			run->project.spec.layers[output->layer].build_name, platform_width, lm_platform_name(output->platform),
-			output->size_bytes > 0 ? size : "", output->path);
+		LM_AUTO(lm_free_ptr)
+		char *middle = lm_format(
+			"%-*s  %7s", platform_width, lm_platform_name(output->platform), output->size_bytes > 0 ? size : "");
+		put_row(state_word(output, verb), layer_width, run->project.spec.layers[output->layer].build_name, middle,
+			output->path);
 	}
-	if (outputs->count == 0)
-		(void)fputs("lamina: no layer of the selection is for this platform ('lamina show' lists them)\n", stderr);
+	put_total(run, outputs, verb);
+}
+
+struct lm_lock_before *
+lm_locks_before(const struct lm_run *run, const unsigned *operations)
+{
+	struct lm_lock_before *before = lm_alloc_array(run->project.spec.layer_count, sizeof *before);
+	for (size_t i = 0; i < run->project.spec.layer_count; i++) {
+		const struct lm_layer_lock *lock = &run->project.locks[i];
+		before[i] = (struct lm_lock_before){ .selected = (operations[i] & (LM_OP_LOCK | LM_OP_LOCK_IF_NEEDED)) != 0,
+			.present = lock->present };
+		if (lock->present)
+			before[i].requirements_hash = lm_strdup(lock->meta.requirements_hash);
+	}
+	return before;
+}
+
+void
+lm_locks_before_free(const struct lm_run *run, struct lm_lock_before *before)
+{
+	for (size_t i = 0; i < run->project.spec.layer_count; i++)
+		lm_free(before[i].requirements_hash);
+	lm_free(before);
+}
+
+void
+lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, const unsigned *operations)
+{
+	const struct lm_spec *spec = &run->project.spec;
+	int width = 5;
+	size_t locked = 0, same = 0;
+	lm_ui_finish(run->ui);
+	if (run->cli.json) {
+		json_decref(run->answer);
+		run->answer = lm_status_json(spec, run->project.locks, operations, nullptr);
+		return;
+	}
+	if (run->cli.verbosity < 0)
+		return;
+	for (size_t i = 0; i < spec->layer_count; i++)
+		width = before[i].selected && (int)strlen(spec->layers[i].build_name) > width
+			? (int)strlen(spec->layers[i].build_name)
+			: width;
+	for (size_t i = 0; i < spec->layer_count; i++) {
+		const struct lm_layer_lock *lock = &run->project.locks[i];
+		if (!before[i].selected)
+			continue;
+		bool unchanged = lm_cstr_equal(before[i].requirements_hash, lock->meta.requirements_hash);
+		LM_AUTO(lm_free_ptr)
+		char *middle =
+			lm_format("%3zu package%s", lock->pylock.package_count, lock->pylock.package_count == 1 ? " " : "s");
+		LM_AUTO(lm_free_ptr) char *path = lm_project_lock_path(&run->project, i, "pylock");
+		put_row(unchanged ? "unchanged" : "locked", width, spec->layers[i].build_name, middle, path);
+		*(unchanged ? &same : &locked) += 1;
+	}
+	LM_AUTO(lm_free_ptr) char *total = lm_format("%zu locked, %zu unchanged", locked, same);
+	lm_ui_total(run->ui, total);
+}
+
+static json_t *
+finding_json(const struct lm_diag *diag)
+{
+	json_t *item = json_object();
+	(void)json_object_set_new(item, "severity", json_string(diag->warning ? "warning" : "error"));
+	(void)json_object_set_new(item, "file", json_text(diag->file));
+	(void)json_object_set_new(item, "line", diag->line == 0 ? json_null() : json_integer(diag->line));
+	(void)json_object_set_new(item, "column", diag->line == 0 ? json_null() : json_integer(diag->column));
+	(void)json_object_set_new(item, "layer", json_text(diag->layer));
+	(void)json_object_set_new(item, "text", json_text(diag->text));
+	return item;
+}
+
+json_t *
+lm_report_failure(const struct lm_diags *diags, const struct lm_err *err, int exit_code)
+{
+	json_t *document = json_object(), *findings = json_array();
+	for (size_t i = 0; i < diags->count; i++)
+		(void)json_array_append_new(findings, finding_json(&diags->items[i]));
+	(void)json_object_set_new(document, "error", json_text(err->text));
+	(void)json_object_set_new(document, "exit_code", json_integer(exit_code));
+	(void)json_object_set_new(document, "findings", findings);
+	return document;
+}
+
+void
+lm_print_json(const json_t *value)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	lm_json_format(value, &text);
+	lm_out_text(lm_buf_cstr(&text));
 }

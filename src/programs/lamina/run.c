@@ -97,6 +97,27 @@ choose_platforms(struct lm_run *run, struct lm_err *err)
 	return 0;
 }
 
+static int
+choose_format(struct lm_run *run, struct lm_err *err)
+{
+	static const char *const names[] = { "tar.zst", "tar.xz", "tar.gz", "zip", "tar" };
+	const char *format = run->cli.format, *near = nullptr;
+	uint64_t level = 0;
+	run->level = LM_LEVEL_DEFAULT;
+	if (run->cli.level != nullptr) {
+		if (read_number("--level", run->cli.level, 22, &level, err) < 0)
+			return -1;
+		run->level = (int)level;
+	}
+	run->has_format = format != nullptr;
+	if (format == nullptr || lm_format_parse(format, &run->format))
+		return 0;
+	near = lm_nearest(format, names, LM_COUNT(names));
+	if (near != nullptr)
+		return lm_err_set(err, LM_E_USAGE, "there is no format '%s', did you mean '%s'?", format, near);
+	return lm_err_set(err, LM_E_USAGE, "there is no format '%s'; known are tar.zst, tar.xz, tar.gz, zip and tar", format);
+}
+
 int
 lm_run_settings(struct lm_run *run, struct lm_err *err)
 {
@@ -130,5 +151,5 @@ lm_run_settings(struct lm_run *run, struct lm_err *err)
 		settings->source_date_s = (int64_t)number;
 	}
 	wheel_folders(run);
-	return choose_platforms(run, err);
+	return choose_platforms(run, err) < 0 ? -1 : choose_format(run, err);
 }

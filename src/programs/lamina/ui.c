@@ -2,146 +2,157 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "live.h"
 #include "os/clock.h"
 #include "text/unicode.h"
 
+#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { LINES_MAX = 12, REDRAW_MS = 100, BAR_WIDTH = 20 };
-
-struct line {
-	char *step, *subject;
-	uint64_t done_bytes, total_bytes, since_ms;
-};
+enum { REDRAW_MS = 100, TICK_MS = 250 };
 
 struct lm_ui {
 	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	pthread_t ticker; // draws while nothing happens, so that rates and times are true
+	bool ticking, stop;
 	int verbosity;
 	bool live, colour;
-	struct line *lines;
-	size_t count, cap;
-	size_t drawn; // lines on the screen now
-	uint64_t drawn_ms;
+	struct lm_live lines;
+	uint64_t begun_ms, drawn_ms, downloaded_bytes;
 };
 
-void
-lm_format_bytes(uint64_t bytes, char out[16])
+// Whether standard error is a terminal that understands sequences.
+static bool
+is_capable(void)
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-	while (value >= 999.5 && unit + 1 < LM_COUNT(units)) {
-		value /= 1000;
-		unit++;
-	}
-	(void)snprintf(out, 16, unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+	const char *term = getenv("TERM");
+	return term != nullptr && term[0] != '\0' && strcmp(term, "dumb") != 0 && isatty(STDERR_FILENO) != 0;
 }
 
 struct lm_ui *
 lm_ui_new(int verbosity)
 {
 	struct lm_ui *ui = lm_alloc(sizeof *ui);
-	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-	bool terminal = isatty(STDERR_FILENO) != 0 && !(term != nullptr && strcmp(term, "dumb") == 0);
+	const char *no_color = getenv("NO_COLOR");
+	pthread_condattr_t monotonic;
+	bool terminal = is_capable();
 	(void)pthread_mutex_init(&ui->mutex, nullptr);
+	(void)pthread_condattr_init(&monotonic);
+	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&ui->wake, &monotonic);
+	(void)pthread_condattr_destroy(&monotonic);
 	ui->verbosity = verbosity;
 	ui->live = terminal && verbosity >= 0;
 	ui->colour = terminal && (no_color == nullptr || no_color[0] == '\0');
+	ui->begun_ms = lm_clock_monotonic_ms();
 	return ui;
 }
 
-static unsigned
-columns(void)
+// One write, so that lines of several processes do not mix and the terminal does not flicker. When nobody takes it, so be it.
+static void
+send(const struct lm_buf *text)
+{
+	struct lm_str rest = lm_buf_view(text);
+	while (rest.len > 0) {
+		ssize_t done = write(STDERR_FILENO, rest.ptr, rest.len);
+		if (done < 0 && errno != EINTR)
+			return;
+		rest.ptr += done < 0 ? 0 : done;
+		rest.len -= done < 0 ? 0 : (size_t)done;
+	}
+}
+
+static void
+terminal_size(size_t *columns, size_t *rows)
 {
 	struct winsize size = {};
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
-		return size.ws_col;
-	return 80;
+	bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && size.ws_row > 0;
+	*columns = known ? size.ws_col : 80;
+	*rows = known ? size.ws_row : 24;
 }
 
+// Take the live lines away, write the text, put the lines back.
 static void
-clear_lines(struct lm_ui *ui)
+show(struct lm_ui *ui, const struct lm_buf *text)
 {
-	for (size_t i = 0; i < ui->drawn; i++)
-		(void)fputs("\033[1A\033[2K", stderr);
-	ui->drawn = 0;
-}
-
-static void
-format_line(const struct line *line, uint64_t now_ms, struct lm_buf *out)
-{
-	char done[16], total[16], rate[16];
-	lm_format_bytes(line->done_bytes, done);
-	lm_format_bytes(line->total_bytes, total);
-	uint64_t ms = now_ms > line->since_ms ? now_ms - line->since_ms : 1;
-	lm_format_bytes(line->done_bytes * 1000 / ms, rate);
-	lm_buf_format(out, "%-9s %-34s ", line->step, line->subject);
-	if (line->total_bytes > 0) {
-		uint64_t filled = line->done_bytes >= line->total_bytes
-			? BAR_WIDTH
-			: (uint64_t)((double)line->done_bytes / (double)line->total_bytes * (double)BAR_WIDTH);
-		lm_buf_byte(out, '[');
-		for (uint64_t i = 0; i < BAR_WIDTH; i++)
-			lm_buf_byte(out, i < filled ? '#' : '.');
-		lm_buf_format(out, "] %s of %s, %s/s", done, total, rate);
-	} else if (line->done_bytes > 0) {
-		lm_buf_format(out, "%s, %s/s", done, rate);
+	LM_AUTO(lm_buf_release) struct lm_buf out = {};
+	size_t columns = 0, rows = 0;
+	if (ui->live) {
+		terminal_size(&columns, &rows);
+		lm_live_erase(&ui->lines, columns, &out);
 	}
-}
-
-static void
-draw(struct lm_ui *ui, uint64_t now_ms)
-{
-	unsigned width = columns();
-	clear_lines(ui);
-	for (size_t i = 0; i < ui->count && i < LINES_MAX; i++) {
-		struct lm_buf text = {};
-		format_line(&ui->lines[i], now_ms, &text);
-		while (text.len > 0 && lm_text_width(lm_buf_view(&text)) >= width)
-			text.ptr[--text.len] = '\0';
-		(void)fprintf(stderr, "%s\n", lm_buf_cstr(&text));
-		lm_buf_release(&text);
-		ui->drawn++;
+	if (text != nullptr)
+		lm_buf_str(&out, lm_buf_view(text));
+	if (ui->live) {
+		ui->drawn_ms = lm_clock_monotonic_ms();
+		lm_live_draw(&ui->lines, columns, rows, ui->drawn_ms, &out);
 	}
-	ui->drawn_ms = now_ms;
-	(void)fflush(stderr);
+	send(&out);
 }
 
-static struct line *
-find_line(struct lm_ui *ui, const struct lm_event *event)
-{
-	for (size_t i = 0; i < ui->count; i++)
-		if (strcmp(ui->lines[i].step, event->step) == 0 && strcmp(ui->lines[i].subject, event->subject) == 0)
-			return &ui->lines[i];
-	lm_grow(ui->lines, ui->count, ui->cap);
-	ui->lines[ui->count] = (struct line){
-		.step = lm_strdup(event->step), .subject = lm_strdup(event->subject), .since_ms = lm_clock_monotonic_ms()
-	};
-	return &ui->lines[ui->count++];
-}
-
+// "<prefix><text>\n", what came from outside made harmless.
 static void
-drop_line(struct lm_ui *ui, const struct lm_event *event)
+show_text(struct lm_ui *ui, const char *prefix, const char *colour, const char *text)
 {
-	struct line *line = find_line(ui, event);
-	size_t at = (size_t)(line - ui->lines);
-	lm_free(line->step);
-	lm_free(line->subject);
-	memmove(line, line + 1, (ui->count - at - 1) * sizeof *line);
-	ui->count--;
+	LM_AUTO(lm_buf_release) struct lm_buf line = {};
+	lm_buf_format(&line, "%s%s%s", ui->colour ? colour : "", prefix, ui->colour ? "\033[0m" : "");
+	lm_text_escape(&line, lm_str_of(text));
+	lm_buf_byte(&line, '\n');
+	show(ui, &line);
 }
 
-static void
-print_text(struct lm_ui *ui, const char *prefix, const char *colour, const char *text)
+static void *
+tick(void *context)
 {
-	if (ui->live)
-		clear_lines(ui);
-	(void)fprintf(stderr, "%s%s%s%s\n", ui->colour ? colour : "", prefix, ui->colour ? "\033[0m" : "", text);
+	struct lm_ui *ui = context;
+	(void)pthread_mutex_lock(&ui->mutex);
+	while (!ui->stop) {
+		uint64_t until_ms = lm_clock_monotonic_ms() + TICK_MS;
+		struct timespec until = { .tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000 };
+		(void)pthread_cond_timedwait(&ui->wake, &ui->mutex, &until);
+		if (!ui->stop && ui->lines.count > 0 && lm_clock_monotonic_ms() - ui->drawn_ms >= TICK_MS)
+			show(ui, nullptr);
+	}
+	(void)pthread_mutex_unlock(&ui->mutex);
+	return nullptr;
+}
+
+// Signals stay with the threads that wait for them.
+static void
+start_ticker(struct lm_ui *ui)
+{
+	sigset_t all, old;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	ui->ticking = pthread_create(&ui->ticker, nullptr, tick, ui) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+// On a terminal a finished step leaves no line, unless its result is in no table that follows.
+static void
+show_end(struct lm_ui *ui, const struct lm_event *event, uint64_t bytes)
+{
+	char size[16] = "";
+	if (event->text == nullptr && bytes > 0)
+		lm_format_bytes(bytes, size);
+	const char *what = event->text != nullptr ? event->text : size;
+	if (strcmp(event->step, "download") == 0)
+		ui->downloaded_bytes += bytes;
+	if (ui->verbosity < 0)
+		return;
+	if (ui->live && ui->verbosity == 0 && strcmp(event->step, "lock") != 0) {
+		show(ui, nullptr);
+		return;
+	}
+	LM_AUTO(lm_free_ptr) char *text = lm_format(" %s%s%s", event->subject, what[0] != '\0' ? ": " : "", what);
+	show_text(ui, event->step, "\033[32m", text);
 }
 
 static void
@@ -149,39 +160,28 @@ on_event(void *context, const struct lm_event *event)
 {
 	struct lm_ui *ui = context;
 	(void)pthread_mutex_lock(&ui->mutex);
-	uint64_t now_ms = lm_clock_monotonic_ms();
-	bool changed = false;
 	switch (event->kind) {
 	case LM_EVENT_BEGIN:
-	case LM_EVENT_PROGRESS: {
-		struct line *line = find_line(ui, event);
-		line->done_bytes = event->done_bytes;
-		line->total_bytes = event->total_bytes;
+		if (ui->live && !ui->ticking)
+			start_ticker(ui);
+		lm_live_begin(&ui->lines, event, lm_clock_monotonic_ms());
 		break;
-	}
+	case LM_EVENT_PROGRESS:
+		lm_live_progress(&ui->lines, event);
+		break;
 	case LM_EVENT_END:
-		drop_line(ui, event);
-		changed = true;
-		if (ui->verbosity >= 0) {
-			LM_AUTO(lm_free_ptr)
-			char *text = lm_format(" %s%s%s", event->subject, event->text != nullptr ? ": " : "",
-				event->text != nullptr ? event->text : "");
-			print_text(ui, event->step, "\033[32m", text);
-		}
+		show_end(ui, event, lm_live_end(&ui->lines, event));
 		break;
 	case LM_EVENT_WARNING:
-		changed = true;
-		print_text(ui, "warning: ", "\033[33m", event->text);
+		show_text(ui, "warning: ", "\033[33m", event->text);
 		break;
 	case LM_EVENT_NOTE:
-		if (ui->verbosity > 0) {
-			changed = true;
-			print_text(ui, "note: ", "\033[36m", event->text);
-		}
+		if (ui->verbosity > 0)
+			show_text(ui, "note: ", "\033[36m", event->text);
 		break;
 	}
-	if (ui->live && (changed || now_ms - ui->drawn_ms >= REDRAW_MS))
-		draw(ui, now_ms);
+	if (ui->live && lm_clock_monotonic_ms() - ui->drawn_ms >= REDRAW_MS)
+		show(ui, nullptr);
 	(void)pthread_mutex_unlock(&ui->mutex);
 }
 
@@ -195,14 +195,9 @@ void
 lm_ui_finish(struct lm_ui *ui)
 {
 	(void)pthread_mutex_lock(&ui->mutex);
-	if (ui->live)
-		clear_lines(ui);
-	for (size_t i = 0; i < ui->count; i++) {
-		lm_free(ui->lines[i].step);
-		lm_free(ui->lines[i].subject);
-	}
-	ui->count = 0;
-	(void)fflush(stderr);
+	lm_live_clear(&ui->lines);
+	if (ui->lines.drawn > 0)
+		show(ui, nullptr);
 	(void)pthread_mutex_unlock(&ui->mutex);
 }
 
@@ -210,22 +205,52 @@ void
 lm_ui_free(struct lm_ui *ui)
 {
 	lm_ui_finish(ui);
+	if (ui->ticking) {
+		(void)pthread_mutex_lock(&ui->mutex);
+		ui->stop = true;
+		(void)pthread_cond_signal(&ui->wake);
+		(void)pthread_mutex_unlock(&ui->mutex);
+		(void)pthread_join(ui->ticker, nullptr);
+	}
+	(void)pthread_cond_destroy(&ui->wake);
 	(void)pthread_mutex_destroy(&ui->mutex);
-	lm_free(ui->lines);
+	lm_live_release(&ui->lines);
 	lm_free(ui);
 }
 
 void
 lm_ui_diags(struct lm_ui *ui, const struct lm_diags *diags)
 {
-	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	LM_AUTO(lm_buf_release) struct lm_buf text = {}, shown = {};
 	lm_diags_format(diags, &text);
+	lm_text_escape(&shown, lm_buf_view(&text));
 	if (text.len > 0 && (ui->verbosity >= 0 || diags->errors > 0))
-		(void)fputs(text.ptr, stderr);
+		send(&shown);
 }
 
 void
 lm_ui_error(struct lm_ui *ui, const struct lm_err *err)
 {
-	print_text(ui, "lamina: ", "\033[31m", err->text);
+	lm_ui_finish(ui);
+	show_text(ui, "lamina: ", "\033[31m", err->text);
+}
+
+void
+lm_ui_hint(struct lm_ui *ui, const char *text)
+{
+	if (ui->verbosity >= 0)
+		show_text(ui, "lamina: ", "", text);
+}
+
+void
+lm_ui_total(struct lm_ui *ui, const char *text)
+{
+	char bytes[16];
+	uint64_t ms = lm_clock_monotonic_ms() - ui->begun_ms;
+	lm_format_bytes(ui->downloaded_bytes, bytes);
+	LM_AUTO(lm_free_ptr)
+	char *line = lm_format("%s%s%s%s, %llu.%llu s", text, ui->downloaded_bytes > 0 ? ", " : "",
+		ui->downloaded_bytes > 0 ? bytes : "", ui->downloaded_bytes > 0 ? " downloaded" : "",
+		(unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));
+	lm_ui_hint(ui, line);
 }

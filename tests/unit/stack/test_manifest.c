@@ -279,7 +279,7 @@ status_for_programs(void **state)
 	(void)state;
 	struct stack stack = {};
 	lock_stack(&stack);
-	json_t *status = lm_status_json(&stack.spec, stack.locks, operations);
+	json_t *status = lm_status_json(&stack.spec, stack.locks, operations, nullptr);
 	char *text = json_dumps(status, JSON_SORT_KEYS);
 	assert_string_equal(text,
 		"{\"applications\": [{\"dependencies\": [\"framework-extra\", \"framework-base\", \"cpython-3.12\"], "
@@ -308,7 +308,7 @@ status_for_people(void **state)
 	struct stack stack = {};
 	struct lm_buf out = {};
 	lock_stack(&stack);
-	lm_status_text(&stack.spec, stack.locks, operations, &out);
+	lm_status_text(&stack.spec, stack.locks, operations, nullptr, &out);
 	assert_string_equal(out.ptr,
 		"venvstacks.toml\n"
 		"├── runtimes\n"
@@ -327,7 +327,7 @@ status_for_people(void **state)
 		"        └── cpython-3.12\n");
 	lm_buf_clear(&out);
 	stack_parse(&stack, "[[runtimes]]\nname = \"py\"\npython_implementation = \"cpython@3.12.9\"\nrequirements = []\n");
-	lm_status_text(&stack.spec, stack.locks, nullptr, &out);
+	lm_status_text(&stack.spec, stack.locks, nullptr, nullptr, &out);
 	assert_string_equal(out.ptr,
 		"venvstacks.toml\n"
 		"└── runtimes\n"

@@ -69,6 +69,60 @@ widths(void **state)
 		row_int_equal(rows[i].row, lm_text_width(rows[i].text), rows[i].want);
 }
 
+static void
+escapes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *row;
+		struct lm_str text;
+		const char *want;
+	} rows[] = {
+		{ "empty", LM_STR(""), "" },
+		{ "plain", LM_STR("a 'b'\\c\n\td"), "a 'b'\\c\n\td" },
+		{ "letters and signs", LM_STR("\303\244\346\274\242\342\224\224"), "\303\244\346\274\242\342\224\224" },
+		{ "colour", LM_STR("\033[31mred"), "\\x1b[31mred" },
+		{ "title", LM_STR("\033]0;t\007"), "\\x1b]0;t\\x07" },
+		{ "carriage return", LM_STR("a\rb\b"), "a\\x0db\\x08" },
+		{ "DEL", LM_STR("\177"), "\\x7f" },
+		{ "NUL", LM_STR("a\0"), "a\\x00" },
+		{ "C1: CSI", LM_STR("\302\2332J"), "\\u009b2J" },
+		{ "C1: last", LM_STR("\302\237\302\240"), "\\u009f\302\240" },
+		{ "a C1 byte", LM_STR("\2332J"), "\\x9b2J" },
+		{ "override", LM_STR("\342\200\256gpj.exe\342\200\254"), "\\u202egpj.exe\\u202c" },
+		{ "isolates", LM_STR("\342\201\246\342\201\251"), "\\u2066\\u2069" },
+		{ "marks", LM_STR("\342\200\216\342\200\217\330\234"), "\\u200e\\u200f\\u061c" },
+		{ "separators", LM_STR("\342\200\250\342\200\251"), "\\u2028\\u2029" },
+		{ "not UTF-8", LM_STR("\344\355\240\200"), "\\xe4\\xed\\xa0\\x80" },
+	};
+	for (size_t i = 0; i < LM_COUNT(rows); i++) {
+		LM_AUTO(lm_buf_release) struct lm_buf out = {};
+		lm_text_escape(&out, rows[i].text);
+		row_str_equal(rows[i].row, lm_buf_cstr(&out), rows[i].want);
+	}
+}
+
+static void
+fits(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *row;
+		struct lm_str text;
+		size_t columns, want;
+	} rows[] = {
+		{ "empty", LM_STR(""), 3, 0 },
+		{ "all", LM_STR("abc"), 3, 3 },
+		{ "cut", LM_STR("abcd"), 3, 3 },
+		{ "nothing", LM_STR("abc"), 0, 0 },
+		{ "not half a wide one", LM_STR("a\346\274\242b"), 2, 1 },
+		{ "marks stay with their letter", LM_STR("a\314\210b"), 1, 3 },
+		{ "not UTF-8", LM_STR("\344\344\344"), 2, 2 },
+	};
+	for (size_t i = 0; i < LM_COUNT(rows); i++)
+		row_int_equal(rows[i].row, lm_text_fit(rows[i].text, rows[i].columns), rows[i].want);
+}
+
 int
 main(void)
 {
@@ -76,6 +130,8 @@ main(void)
 		cmocka_unit_test(folding),
 		cmocka_unit_test(appends),
 		cmocka_unit_test(widths),
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(fits),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
