@@ -29,6 +29,7 @@ pub fn build(b: *std.Build) void {
         .optimize = b.standardOptimizeOption(.{}),
         .sanitize = b.option(Sanitize, "sanitize", "Runtime checks (default: none)") orelse .none,
         .strip = b.option(bool, "strip", "Leave debug information out (default: false)") orelse false,
+        .kill_points = b.option(bool, "kill-points", "Let tests end the program at named instants (default: false)") orelse false,
         .version_h = b.addConfigHeader(
             .{ .style = .blank, .include_path = "lamina/version.h", .include_guard = "LAMINA_VERSION_H" },
             .{ .LAMINA_VERSION = @as([]const u8, zon.version) },
@@ -77,6 +78,7 @@ const Ctx = struct {
     optimize: std.builtin.Optimize,
     sanitize: Sanitize,
     strip: bool,
+    kill_points: bool,
     version_h: *std.Build.Step.ConfigHeader,
 
     /// The files of one folder whose names have this prefix and suffix, sorted; empty without the folder.
@@ -122,6 +124,7 @@ const Ctx = struct {
         m.addIncludePath(b.path("include"));
         m.addConfigHeader(cx.version_h);
         m.addCMacro("_GNU_SOURCE", "1");
+        if (cx.kill_points) m.addCMacro("LM_KILL_POINTS", "1");
         return m;
     }
 

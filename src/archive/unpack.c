@@ -2,6 +2,8 @@
 
 #include "archive/shown.h"
 #include "archive/unpack_parts.h"
+#include "os/cancel.h"
+#include "os/kill_point.h"
 #include "os/path.h"
 
 #include <stdarg.h>
@@ -207,8 +209,11 @@ unpack_file_bytes(void *context, const void *bytes, size_t len, struct lm_err *e
 	const struct lm_entry *entry = &unpacking->entries->items[unpacking->entries->count - 1];
 	if (len > unpacking->expected)
 		return unpack_bad(unpacking, entry->path, err, "holds more bytes than it says");
+	if (lm_cancel_check(err) < 0)
+		return -1;
 	unpacking->expected -= len;
 	lm_sha256_update(&unpacking->hash, bytes, len);
+	LM_KILL_POINT("unpack: bytes");
 	return lm_outfile_write(&unpacking->blob, bytes, len, err);
 }
 

@@ -2,6 +2,7 @@
 
 #include "archive/run.h"
 #include "os/clock.h"
+#include "os/kill_point.h"
 #include "os/path.h"
 #include "os/pool.h"
 
@@ -200,6 +201,7 @@ write_piece(void *context, size_t index, struct lm_piece *piece, struct lm_err *
 		.entry_count = part->members_begun,
 		.digest = piece->digest,
 	};
+	LM_KILL_POINT("archive: segment written");
 	tell_progress(run, part->content_offset + part->content_size);
 	return 0;
 }

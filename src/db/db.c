@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "os/clock.h"
+#include "os/kill_point.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -175,13 +176,16 @@ int
 lm_db_begin(struct lm_db *db, struct lm_err *err)
 {
 	int status = sqlite3_exec(db->handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+	LM_KILL_POINT("database: transaction begun");
 	return status == SQLITE_OK ? 0 : fail(db, status, "write to", err);
 }
 
 int
 lm_db_commit(struct lm_db *db, struct lm_err *err)
 {
+	LM_KILL_POINT("database: before commit");
 	int status = sqlite3_exec(db->handle, "COMMIT", nullptr, nullptr, nullptr);
+	LM_KILL_POINT("database: committed");
 	return status == SQLITE_OK ? 0 : fail(db, status, "write to", err);
 }
 

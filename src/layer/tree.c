@@ -4,6 +4,7 @@
 #include "os/cancel.h"
 #include "os/dir.h"
 #include "os/file.h"
+#include "os/kill_point.h"
 #include "os/pool.h"
 
 #include <errno.h>
@@ -158,6 +159,7 @@ write_entry(void *context, size_t index, struct lm_err *err)
 	}
 	if (write_file(tree, entry, err) < 0)
 		return -1;
+	LM_KILL_POINT("tree: file written");
 	uint64_t done = atomic_fetch_add(&tree->done_bytes, entry->size) + entry->size;
 	lm_emit_progress(tree->sink, tree->step, tree->subject, done, tree->total_bytes);
 	return 0;

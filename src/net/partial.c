@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "os/fd.h"
+#include "os/kill_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,7 @@ lm_partial_open(struct lm_partial *partial, const char *final_path, bool resume,
 		lm_partial_close(partial, true);
 		return -1;
 	}
+	LM_KILL_POINT("download: made");
 	partial->open = true;
 	lm_sha256_init(&partial->hash);
 	return resume ? hash_existing(partial, err) : lm_partial_restart(partial, err);
@@ -97,6 +99,7 @@ lm_partial_write(struct lm_partial *partial, const void *bytes, size_t len, stru
 	int sys = lm_fd_write_all(partial->fd, bytes, len);
 	if (sys != 0)
 		return lm_fd_fail(err, sys, "write", partial->path);
+	LM_KILL_POINT("download: bytes written");
 	lm_sha256_update(&partial->hash, bytes, len);
 	partial->size_bytes += len;
 	return 0;
@@ -113,12 +116,14 @@ lm_partial_commit(struct lm_partial *partial, struct lm_err *err)
 {
 	int sys = 0;
 
+	LM_KILL_POINT("download: complete");
 	if (fchmod(partial->fd, 0644) < 0 || fsync(partial->fd) < 0 || rename(partial->path, partial->final_path) < 0)
 		sys = errno;
 	else
 		sys = lm_fd_flush_folder(partial->final_path);
 	if (sys != 0)
 		return lm_fd_fail(err, sys, "write", partial->final_path);
+	LM_KILL_POINT("download: renamed");
 	partial->open = false; // the name is gone, nothing to remove
 	(void)close(partial->fd);
 	lm_partial_close(partial, true);

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/kill_point.h"
 #include "os/path.h"
 
 #include <dirent.h>
@@ -57,8 +58,10 @@ lm_dir_list(const char *path, struct lm_strings *names, struct lm_err *err)
 static int
 make_one(const char *path)
 {
-	if (mkdir(path, 0755) == 0)
+	if (mkdir(path, 0755) == 0) {
+		LM_KILL_POINT("folder: made");
 		return chmod(path, 0755) < 0 ? errno : 0;
+	}
 	int sys = errno;
 	struct stat status;
 	if (stat(path, &status) == 0)
@@ -97,6 +100,7 @@ lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_e
 		LM_AUTO(lm_free_ptr) char *name = lm_format("%s%s", prefix, random);
 		LM_AUTO(lm_free_ptr) char *path = lm_path_join(parent, name);
 		if (mkdir(path, 0700) == 0 && chmod(path, 0700) == 0) {
+			LM_KILL_POINT("folder: temporary one made");
 			*out = lm_take(&path);
 			return 0;
 		}

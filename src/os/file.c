@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "os/fd.h"
+#include "os/kill_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,14 +105,17 @@ lm_file_remove(const char *path, struct lm_err *err)
 {
 	if (unlink(path) < 0 && errno != ENOENT)
 		return lm_fd_fail(err, errno, "remove", path);
+	LM_KILL_POINT("file: removed");
 	return 0;
 }
 
 int
 lm_file_rename(const char *from, const char *to, struct lm_err *err)
 {
-	if (rename(from, to) == 0)
+	if (rename(from, to) == 0) {
+		LM_KILL_POINT("file: renamed");
 		return 0;
+	}
 	int sys = errno;
 	(void)lm_err_sys(err, sys, "cannot rename '%s' to '%s'", from, to);
 	if (sys == ENOENT)

@@ -3,6 +3,7 @@
 #include "os/cancel.h"
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/kill_point.h"
 
 #include "base/str.h"
 
@@ -93,6 +94,7 @@ lm_lock_take(struct lm_lock *lock, const char *path, const char *what, const str
 			return -1;
 		if (!lm_fd_is_named(fd, path)) // removed while we waited: others have locked a new file by now
 			continue;
+		LM_KILL_POINT("lock: taken");
 		write_holder(fd, what);
 		*lock = (struct lm_lock){ .fd = fd, .held = true, .waited = told };
 		fd = -1;

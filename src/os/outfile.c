@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "os/dir.h"
 #include "os/fd.h"
+#include "os/kill_point.h"
 #include "os/path.h"
 
 #include <errno.h>
@@ -72,6 +73,7 @@ lm_outfile_open(struct lm_outfile *file, const char *path, unsigned mode, struct
 
 	if (fd < 0)
 		return lm_fd_fail(err, errno, "write", path);
+	LM_KILL_POINT("outfile: made");
 	*file = (struct lm_outfile){
 		.fd = fd,
 		.open = true,
@@ -109,8 +111,10 @@ flush_and_rename(struct lm_outfile *file)
 	file->open = false;
 	if (close(file->fd) < 0 && errno != EINTR)
 		return errno;
+	LM_KILL_POINT("outfile: flushed");
 	if (rename(file->temp_path, file->path) < 0)
 		return errno;
+	LM_KILL_POINT("outfile: renamed");
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "os/cancel.h"
 #include "os/clock.h"
 #include "os/fd.h"
+#include "os/kill_point.h"
 #include "os/spawn.h"
 
 #include <errno.h>
@@ -173,6 +174,7 @@ lm_process_run(const struct lm_process *process, struct lm_process_result *resul
 		run.deadline_ms = lm_clock_monotonic_ms() + process->timeout_ms;
 	run.pidfd = (int)syscall(SYS_pidfd_open, run.child.pid, 0);
 	pump(&run);
+	LM_KILL_POINT("child: ended");
 	(void)kill(-run.child.guard, SIGKILL); // nobody writes any more, what is in the pipes is all
 	drain_both(&run);
 	lm_fd_close(&run.pidfd);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "os/fd.h"
+#include "os/kill_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,10 +125,12 @@ fork_both(struct plan *plan, struct lm_child *child)
 	if (child->guard < 0)
 		return errno;
 	(void)setpgid(child->guard, child->guard); // whoever of the two comes first
+	LM_KILL_POINT("child: guard started");
 	plan->guard = child->guard;
 	child->pid = fork();
 	if (child->pid == 0)
 		run_child(plan);
+	LM_KILL_POINT("child: started");
 	return child->pid < 0 ? errno : 0;
 }
 

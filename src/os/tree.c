@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/kill_point.h"
 #include "os/path.h"
 
 #include <errno.h>
@@ -113,8 +114,10 @@ descend(struct cursor *at, const char *name, struct lm_err *err)
 static int
 remove_entry(struct cursor *at, const char *name, struct lm_err *err)
 {
-	if (unlinkat(at->fd, name, 0) == 0 || errno == ENOENT)
+	if (unlinkat(at->fd, name, 0) == 0 || errno == ENOENT) {
+		LM_KILL_POINT("folder: entry removed");
 		return 0;
+	}
 	if (errno != EISDIR && errno != EPERM)
 		return fail(at, errno, "remove", err);
 	int sys = errno;

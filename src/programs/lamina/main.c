@@ -3,9 +3,11 @@
 #include "base/mem.h"
 #include "lamina/version.h"
 #include "os/cancel.h"
+#include "os/kill_point.h"
 #include "out.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int
@@ -142,6 +144,9 @@ main(int argc, char **argv)
 	if (rc == 0)
 		rc = lm_out_flush(&err);
 	if (rc == 1) {
+#ifdef LM_KILL_POINTS
+		lm_kill_point_arm(getenv("LAMINA_KILL_POINT"), getenv("LAMINA_KILL_TRACE"));
+#endif
 		lm_cancel_install();
 		return run_cli(argc, argv);
 	}
