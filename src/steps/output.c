@@ -32,6 +32,64 @@ load_json(const char *path, json_t **out, struct lm_err *err)
 	return 0;
 }
 
+// The metadata file of a layer; null also when it is that of something else.
+static int
+load_metadata(const struct lm_project *project, const char *folder, size_t layer, json_t **out, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_metadata_path(project, folder, layer);
+	if (load_json(path, out, err) < 0)
+		return -1;
+	const char *name = lm_json_string(*out, "layer_name");
+	if (name == nullptr || !lm_cstr_equal(name, project->spec.layers[layer].build_name)) {
+		json_decref(*out);
+		*out = nullptr;
+	}
+	return 0;
+}
+
+static int
+load_manifest(const char *folder, json_t **out, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, "__venvstacks__/venvstacks.json");
+	return load_json(path, out, err);
+}
+
+static int
+check_entry(const char *folder, const json_t *entry, enum lm_platform platform, bool archives, struct lm_err *err)
+{
+	const char *archive = lm_json_string(entry, "archive_name"), *other = lm_json_string(entry, "target_platform");
+	if (archives && archive == nullptr)
+		return lm_err_set(err, LM_E_CONFLICT, "'%s' holds exported layers: publish into another folder", folder);
+	if (!archives && archive != nullptr)
+		return lm_err_set(err, LM_E_CONFLICT, "'%s' holds published archives: export into another folder", folder);
+	if (archives && other != nullptr && !lm_cstr_equal(other, lm_platform_name(platform)))
+		return lm_err_set(err, LM_E_CONFLICT,
+			"'%s' holds archives for %s, not for %s: give another folder, or all platforms in one run", folder,
+			other, lm_platform_name(platform));
+	return 0;
+}
+
+int
+lm_output_check(const char *folder, enum lm_platform platform, bool archives, struct lm_err *err)
+{
+	LM_AUTO(lm_json_decref_ptr) json_t *manifest = nullptr;
+	const char *kind = nullptr;
+	json_t *list = nullptr;
+	if (load_manifest(folder, &manifest, err) < 0)
+		return lm_err_wrap(err, "reading the manifest");
+	json_object_foreach(json_object_get(manifest, "layers"), kind, list)
+	{
+		size_t i = 0;
+		json_t *entry = nullptr;
+		json_array_foreach(list, i, entry)
+		{
+			if (check_entry(folder, entry, platform, archives, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 // The layer's entry in the manifest: what was published last even when the metadata file is gone.
 static json_t *
 find_in_manifest(const struct lm_project *project, json_t *manifest, size_t layer)
@@ -66,21 +124,17 @@ int
 lm_prior_load(const struct lm_project *project, const char *folder, const struct lm_work *work, struct lm_prior *out,
 	struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) char *path = lm_metadata_path(project, folder, work->layer);
-	*out = (struct lm_prior){};
-	if (load_json(path, &out->metadata, err) < 0)
-		return -1;
-	if (out->metadata != nullptr) {
-		out->archive_build = build_number(project, work, out->metadata);
-		return 0;
-	}
-	LM_AUTO(lm_free_ptr) char *manifest_path = lm_path_join(folder, "__venvstacks__/venvstacks.json");
 	LM_AUTO(lm_json_decref_ptr) json_t *manifest = nullptr;
-	if (load_json(manifest_path, &manifest, err) < 0)
+	*out = (struct lm_prior){};
+	if (load_metadata(project, folder, work->layer, &out->metadata, err) < 0)
 		return -1;
-	const json_t *entry = find_in_manifest(project, manifest, work->layer);
-	if (entry != nullptr)
-		out->archive_build = build_number(project, work, entry);
+	out->vouched = out->metadata != nullptr;
+	if (out->metadata == nullptr) {
+		if (load_manifest(folder, &manifest, err) < 0)
+			return -1;
+		out->metadata = json_incref(find_in_manifest(project, manifest, work->layer));
+	}
+	out->archive_build = build_number(project, work, out->metadata);
 	return 0;
 }
 
@@ -137,11 +191,10 @@ lm_manifest_write(
 	size_t count = 0;
 	int rc = 0;
 	for (size_t i = 0; i < spec->layer_count && rc == 0; i++) {
-		LM_AUTO(lm_free_ptr) char *path = lm_metadata_path(project, folder, i);
 		json_t *metadata = nullptr;
 		if ((spec->layers[i].platforms & (1u << platform)) == 0)
 			continue;
-		rc = load_json(path, &metadata, err);
+		rc = load_metadata(project, folder, i, &metadata, err);
 		if (metadata == nullptr)
 			continue;
 		indexes[count] = i;

@@ -6,12 +6,17 @@
 
 // Metadata of a layer as it was written last into an output folder.
 struct lm_prior {
-	json_t *metadata;      // env_metadata/<build name>.json, null when there is none that parses
+	json_t *metadata;       // env_metadata/<build name>.json, else what the manifest has; null when neither can be read
+	bool vouched; // it is from the file of its own: what it says of the archive holds (the manifest may be older)
 	uint64_t archive_build; // of the last publication under this install target and lock version; 0: none
 };
 [[nodiscard]] int lm_prior_load(const struct lm_project *project, const char *folder, const struct lm_work *work,
 	struct lm_prior *out, struct lm_err *err);
 void lm_prior_release(struct lm_prior *prior);
+
+// A folder holds the archives of one platform, or exported trees: LM_E_CONFLICT when its manifest says otherwise.
+//   archives  whether they are what is to be written there
+[[nodiscard]] int lm_output_check(const char *folder, enum lm_platform platform, bool archives, struct lm_err *err);
 
 char *lm_metadata_path(const struct lm_project *project, const char *folder, size_t layer); // yours to lm_free
 // Fill the facts of one layer; support_count module infos are allocated: lm_free(facts->support).
@@ -19,7 +24,6 @@ void lm_layer_facts_fill(const struct lm_project *project, const struct lm_work 
 [[nodiscard]] int lm_json_write(const char *path, const json_t *value, struct lm_err *err); // only when it differs
 
 // Write the manifest of one platform's folder from the metadata files in it, last of all.
-//   live  per layer of the spec: whether it is (still) published there
 [[nodiscard]] int lm_manifest_write(
 	const struct lm_project *project, const char *folder, enum lm_platform platform, json_t **manifest, struct lm_err *err);
 

@@ -39,11 +39,12 @@ hash_digest(struct lm_sha256 *hash, const struct lm_digest *digest)
 static void
 hash_modules(struct lm_sha256 *hash, const struct lm_layer_modules *modules)
 {
-	hash_text(hash, modules->has_launch ? "launch" : "no launch");
+	hash_text(hash, modules->has_launch ? "launch module" : "no launch module");
 	for (size_t i = 0; i < modules->count; i++) {
 		hash_text(hash, modules->modules[i].name);
 		hash_digest(hash, &modules->modules[i].hash);
 	}
+	hash_text(hash, "executables");
 	for (size_t i = 0; i < modules->executable_count; i++) {
 		hash_text(hash, modules->executables[i].name);
 		hash_digest(hash, &modules->executables[i].hash);
@@ -72,8 +73,10 @@ hash_inputs(const struct lm_work_plan *plan, struct lm_work *work)
 	if (work->sources.needs_runtime)
 		hash_digest(&hash, &work->sources.runtime.digest);
 	hash_modules(&hash, &project->modules[work->layer]);
+	hash_text(&hash, "dynlib_exclude");
 	for (size_t i = 0; i < spec->dynlib_exclude_count; i++)
 		hash_text(&hash, spec->dynlib_exclude[i]);
+	hash_text(&hash, "below");
 	for (size_t i = 0; i < spec->lower_count; i++) {
 		const struct lm_work *lower = find_work(plan, spec->lower[i], work->platform);
 		hash_text(&hash, project->locks[spec->lower[i]].install_target);

@@ -69,23 +69,6 @@ choose_format(const struct run *run, enum lm_platform platform)
 	return lm_platform_is_windows(platform) ? LM_FORMAT_ZIP : LM_FORMAT_TAR_ZST;
 }
 
-// Is the archive that the metadata speaks of there, under the name it would get now?
-static bool
-archive_in_place(const struct run *run, const struct item *item)
-{
-	const char *name = lm_json_string(item->prior.metadata, "archive_name");
-	uint64_t size = 0;
-	struct lm_file_info info = {};
-	struct lm_err ignored = {};
-	if (name == nullptr || !lm_json_u64(item->prior.metadata, "archive_size", &size))
-		return false;
-	LM_AUTO(lm_free_ptr)
-	char *now = lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
-		item->prior.archive_build, run->options->tagged, item->archive.format);
-	LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, name);
-	return lm_cstr_equal(name, now) && lm_file_info(path, &info, &ignored) == 0 && info.is_file && info.size_bytes == size;
-}
-
 static bool
 prior_says(const struct item *item, const char *key, const char *value)
 {
@@ -93,32 +76,37 @@ prior_says(const struct item *item, const char *key, const char *value)
 	return prior != nullptr && lm_cstr_equal(prior, value);
 }
 
-static int
-prepare_item(struct run *run, struct item *item, struct lm_err *err)
+// What the metadata of the last publication says of its archive; false when something is missing.
+static bool
+prior_facts(const struct item *item, struct lm_archive_facts *facts)
 {
-	struct lm_work *work = item->work;
-	const struct lm_project *project = run->project;
-	item->folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
-	if (lm_prior_load(project, item->folder, work, &item->prior, err) < 0)
-		return lm_err_wrap(err, "reading the metadata of layer '%s'", project->spec.layers[work->layer].name);
-	item->archive = (struct lm_archive_options){ .format = choose_format(run, work->platform),
-		.level = run->options->level,
-		.jobs = project->settings.jobs,
-		.mtime_s = work->mtime_s,
-		.prefix = project->locks[work->layer].install_target,
-		.sink = &project->settings.sink,
-		.subject = project->spec.layers[work->layer].build_name };
-	lm_archive_compressor(&item->archive, item->compressor);
-	work->dirty = run->options->force || item->prior.metadata == nullptr ||
-		!prior_says(item, "inputs_hash", work->inputs_hash) || !prior_says(item, "compressor", item->compressor) ||
-		!archive_in_place(run, item);
-	item->output = (struct lm_output){ .layer = work->layer,
-		.platform = work->platform,
-		.archive_build = item->prior.archive_build,
-		.state = work->dirty ? LM_OUTPUT_PENDING : LM_OUTPUT_UNCHANGED };
-	if (!work->dirty)
-		(void)lm_json_u64(item->prior.metadata, "archive_size", &item->output.size_bytes);
-	return 0;
+	const json_t *metadata = item->prior.metadata;
+	const char *content = lm_json_string(metadata, "content_hash");
+	const char *digest = lm_json_string(json_object_get(metadata, "archive_hashes"), "sha256");
+	*facts = (struct lm_archive_facts){ .archive_build = item->prior.archive_build,
+		.archive_name = lm_json_string(metadata, "archive_name"),
+		.compressor = item->compressor };
+	return facts->archive_build > 0 && facts->archive_name != nullptr && digest != nullptr && content != nullptr &&
+		lm_cstr_starts(content, "sha256:") && prior_says(item, "compressor", item->compressor) &&
+		lm_digest_parse(lm_str_of(digest), &facts->archive_digest) &&
+		lm_digest_parse(lm_str_of(content + strlen("sha256:")), &facts->content_hash) &&
+		lm_json_u64(metadata, "archive_size", &facts->archive_size) &&
+		lm_json_u64(metadata, "content_size", &facts->content_size) &&
+		lm_json_u64(metadata, "entry_count", &facts->entry_count);
+}
+
+// Is the archive that the metadata speaks of there, under the name it would get now?
+static bool
+archive_in_place(const struct run *run, const struct item *item, const struct lm_archive_facts *facts)
+{
+	struct lm_file_info info = {};
+	struct lm_err ignored = {};
+	LM_AUTO(lm_free_ptr)
+	char *now = lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
+		facts->archive_build, run->options->tagged, item->archive.format);
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, now);
+	return item->prior.vouched && lm_cstr_equal(facts->archive_name, now) && lm_file_info(path, &info, &ignored) == 0 &&
+		info.is_file && info.size_bytes == facts->archive_size;
 }
 
 static json_t *
@@ -137,43 +125,61 @@ layer_metadata(const struct run *run, const struct item *item, const struct lm_a
 	return metadata;
 }
 
-// The old archive has the same content, times and compression: it stays, and only what it was made from is noted anew.
-static bool
-keep_archive(struct run *run, struct item *item, const struct lm_digest *content)
+static void
+keep_archive(struct run *run, struct item *item, const struct lm_archive_facts *facts)
 {
-	char hash[80], hex[LM_DIGEST_HEX], time[LM_TIME_TEXT];
-	uint64_t size = 0, content_size = 0, entries = 0;
-	struct lm_archive_facts facts = { .archive_build = item->prior.archive_build };
-	lm_digest_hex(content, hex);
-	memcpy(hash, "sha256:", 7);
-	memcpy(hash + 7, hex, sizeof hex);
-	lm_time_format(item->work->mtime_s, time);
-	const char *digest = lm_json_string(json_object_get(item->prior.metadata, "archive_hashes"), "sha256");
-	if (run->options->force || !prior_says(item, "content_hash", hash) || !prior_says(item, "archive_time", time) ||
-		!prior_says(item, "compressor", item->compressor) || !archive_in_place(run, item) || digest == nullptr ||
-		!lm_digest_parse(lm_str_of(digest), &facts.archive_digest) ||
-		!lm_json_u64(item->prior.metadata, "archive_size", &size) ||
-		!lm_json_u64(item->prior.metadata, "content_size", &content_size) ||
-		!lm_json_u64(item->prior.metadata, "entry_count", &entries))
-		return false;
-	facts.archive_name = lm_json_string(item->prior.metadata, "archive_name");
-	facts.archive_size = size;
-	facts.content_size = content_size;
-	facts.entry_count = entries;
-	facts.content_hash = *content;
-	facts.compressor = item->compressor;
-	item->metadata = layer_metadata(run, item, &facts);
+	item->metadata = layer_metadata(run, item, facts);
 	item->output.state = LM_OUTPUT_UNCHANGED;
-	item->output.size_bytes = size;
-	return true;
+	item->output.archive_build = facts->archive_build;
+	item->output.size_bytes = facts->archive_size;
+}
+
+static int
+prepare_item(struct run *run, struct item *item, struct lm_err *err)
+{
+	struct lm_work *work = item->work;
+	const struct lm_project *project = run->project;
+	struct lm_archive_facts facts = {};
+	item->folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
+	if (lm_output_check(item->folder, work->platform, true, err) < 0)
+		return -1;
+	if (lm_prior_load(project, item->folder, work, &item->prior, err) < 0)
+		return lm_err_wrap(err, "reading the metadata of layer '%s'", project->spec.layers[work->layer].name);
+	item->archive = (struct lm_archive_options){ .format = choose_format(run, work->platform),
+		.level = run->options->level,
+		.jobs = project->settings.jobs,
+		.mtime_s = work->mtime_s,
+		.prefix = project->locks[work->layer].install_target,
+		.sink = &project->settings.sink,
+		.subject = project->spec.layers[work->layer].build_name };
+	lm_archive_compressor(&item->archive, item->compressor);
+	item->output = (struct lm_output){ .layer = work->layer,
+		.platform = work->platform,
+		.archive_build = item->prior.archive_build,
+		.state = LM_OUTPUT_PENDING };
+	work->dirty = run->options->force || !prior_says(item, "inputs_hash", work->inputs_hash) ||
+		!prior_facts(item, &facts) || !archive_in_place(run, item, &facts);
+	if (!work->dirty) // what the metadata says beyond the archive may have changed all the same
+		keep_archive(run, item, &facts);
+	return 0;
+}
+
+// Will the archive have the bytes of the one that was published last? Then it has its number, too.
+static bool
+same_bytes(const struct item *item, const struct lm_archive_facts *prior, const struct lm_digest *content)
+{
+	char time[LM_TIME_TEXT];
+	lm_time_format(item->work->mtime_s, time);
+	LM_AUTO(lm_free_ptr) char *extension = lm_format(".%s", lm_format_extension(item->archive.format));
+	return lm_digest_equal(&prior->content_hash, content) && prior_says(item, "archive_time", time) &&
+		lm_cstr_ends(prior->archive_name, extension);
 }
 
 static int
 write_archive(struct run *run, struct item *item, const struct lm_assembled *assembled, const struct lm_digest *content,
-	struct lm_err *err)
+	uint64_t build, struct lm_err *err)
 {
 	struct lm_archive_result result = {};
-	uint64_t build = item->prior.archive_build + 1;
 	item->name = lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
 		build, run->options->tagged, item->archive.format);
 	item->staged = lm_format("%s/__venvstacks__/staging/%s", item->folder, item->name);
@@ -202,12 +208,17 @@ make_item(struct run *run, struct item *item, struct lm_err *err)
 {
 	const char *layer = run->project->spec.layers[item->work->layer].build_name;
 	LM_AUTO(lm_assembled_release) struct lm_assembled assembled = {};
+	struct lm_archive_facts prior = {};
 	struct lm_digest content;
 	lm_emit_begin(&run->project->settings.sink, "publish", layer, 0);
 	if (lm_work_assemble(&run->plan, item->work, &assembled, err) < 0)
 		return -1;
 	lm_entries_content_hash(&assembled.entries, &content);
-	if (!keep_archive(run, item, &content) && write_archive(run, item, &assembled, &content, err) < 0)
+	bool same = prior_facts(item, &prior) && same_bytes(item, &prior, &content);
+	uint64_t build = same ? prior.archive_build : item->prior.archive_build + 1;
+	if (same && !run->options->force && archive_in_place(run, item, &prior))
+		keep_archive(run, item, &prior);
+	else if (write_archive(run, item, &assembled, &content, build, err) < 0)
 		return lm_err_wrap(err, "publishing layer '%s'", layer);
 	lm_emit_end(&run->project->settings.sink, "publish", layer, "%s for %s, build %llu",
 		item->output.state == LM_OUTPUT_WRITTEN ? "written" : "content unchanged",

@@ -44,35 +44,56 @@ is_current(const struct run *run, const char *folder, const struct lm_work *work
 	return hash != nullptr && lm_cstr_equal(hash, work->inputs_hash);
 }
 
-// Make a tree of this host ready to run: the runtime's own Python runs the layer's postinstall.py.
+// Does the tree know where its runtime is? Not when it was built without one, or moved since. A runtime is its own.
+static bool
+is_ready(const char *tree, const char *program)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(tree, "pyvenv.cfg");
+	LM_AUTO(lm_free_ptr) char *bin = lm_path_parent(program);
+	LM_AUTO(lm_free_ptr) char *home = lm_format("home = %s\n", bin);
+	LM_AUTO(lm_free_ptr) char *text = nullptr;
+	struct lm_err ignored = {};
+	return lm_file_read(path, 1024 * 1024, &text, nullptr, &ignored) == 0 && lm_cstr_starts(text, home);
+}
+
 static int
-postinstall(const struct run *run, const char *folder, const struct lm_work *work, const char *tree, struct lm_err *err)
+run_postinstall(const char *layer, const char *program, const char *tree, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *script = lm_format("%s/postinstall.py", tree);
+	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(script);
+	const char *argv[] = { program, "-I", "-B", absolute, nullptr };
+	LM_AUTO(lm_free_ptr) const char **env = lm_child_env(nullptr, 0);
+	struct lm_process process = { .argv = argv, .env = env, .timeout_ms = POSTINSTALL_TIMEOUT_MS };
+	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
+	if (lm_process_run(&process, &result, err) < 0)
+		return lm_err_wrap(err, "running postinstall.py of layer '%s'", layer);
+	if (result.exit_code != 0)
+		return lm_err_set(err, LM_E_CHILD, "postinstall.py of layer '%s' failed: %s", layer, lm_buf_cstr(&result.err));
+	return 0;
+}
+
+// Make a tree of this host ready to run: the runtime's own Python runs the layer's postinstall.py.
+//   fresh  the tree was written just now
+static int
+finish_tree(
+	const struct run *run, const char *folder, const struct lm_work *work, const char *tree, bool fresh, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &run->project->spec.layers[work->layer];
-	if (work->platform != lm_platform_host())
+	if (work->platform != lm_platform_host() || (!fresh && spec->kind == LM_RUNTIME))
 		return 0;
 	char python[128];
 	lm_layer_python(&run->project->spec.layers[spec->runtime], work->platform, python);
 	LM_AUTO(lm_free_ptr)
 	char *relative = lm_format("%s/%s/%s", folder, run->project->locks[spec->runtime].install_target, python);
 	LM_AUTO(lm_free_ptr) char *program = lm_path_absolute(relative);
-	LM_AUTO(lm_free_ptr) char *script = lm_format("%s/postinstall.py", tree);
-	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(script);
+	if (!fresh && is_ready(tree, program))
+		return 0;
 	if (!lm_file_exists(program)) {
 		lm_emit_note(&run->project->settings.sink, "'%s' is not made ready to run: its runtime is not in '%s'",
 			spec->build_name, folder);
 		return 0;
 	}
-	const char *argv[] = { program, "-I", "-B", absolute, nullptr };
-	LM_AUTO(lm_free_ptr) const char **env = lm_child_env(nullptr, 0);
-	struct lm_process process = { .argv = argv, .env = env, .timeout_ms = POSTINSTALL_TIMEOUT_MS };
-	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
-	if (lm_process_run(&process, &result, err) < 0)
-		return lm_err_wrap(err, "running postinstall.py of layer '%s'", spec->name);
-	if (result.exit_code != 0)
-		return lm_err_set(
-			err, LM_E_CHILD, "postinstall.py of layer '%s' failed: %s", spec->name, lm_buf_cstr(&result.err));
-	return 0;
+	return run_postinstall(spec->name, program, tree, err);
 }
 
 static json_t *
@@ -106,7 +127,7 @@ make_tree(struct run *run, const char *folder, struct lm_work *work, const char 
 	if (lm_tree_write(&assembled.entries, tree, work->mtime_s, run->project->settings.jobs, &run->project->settings.sink,
 		    step, layer, err) < 0)
 		return lm_err_wrap(err, "writing layer '%s'", layer);
-	if (postinstall(run, folder, work, tree, err) < 0)
+	if (finish_tree(run, folder, work, tree, true, err) < 0)
 		return -1;
 	LM_AUTO(lm_json_decref_ptr) json_t *metadata = tree_state(run, work);
 	if (lm_json_write(state, metadata, err) < 0)
@@ -164,7 +185,11 @@ make_trees(struct run *run, struct lm_err *err)
 		char *folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
 		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, run->project->locks[work->layer].install_target);
 		struct lm_output *output = add_output(run->outputs, work, work->dirty, tree);
-		if (work->dirty && !run->options->dry_run && make_tree(run, folder, work, tree, output, err) < 0)
+		if (run->options->dry_run)
+			continue;
+		int rc = work->dirty ? make_tree(run, folder, work, tree, output, err)
+				     : finish_tree(run, folder, work, tree, false, err);
+		if (rc < 0)
 			return -1;
 	}
 	return 0;
@@ -211,6 +236,8 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 		struct lm_work *work = &run.plan.works[i];
 		LM_AUTO(lm_free_ptr) char *folder = lm_output_folder(options->folder, options->platforms, work->platform);
 		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, project->locks[work->layer].install_target);
+		if (options->operation == LM_OP_EXPORT && lm_output_check(folder, work->platform, false, err) < 0)
+			return -1;
 		work->dirty = work->selected && !is_current(&run, folder, work, tree);
 	}
 	if (make_trees(&run, err) < 0)

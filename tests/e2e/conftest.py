@@ -1,0 +1,52 @@
+"""The sample project as the tests of a file share it: published once per file, and only read."""
+
+import os
+import types
+
+import pytest
+
+import deploy
+import private
+import smallstack
+from run import run
+
+HOST = f"linux_{os.uname().machine}"
+
+
+@pytest.fixture(scope="session")
+def session_environment(tmp_path_factory):
+    """Run something for all tests of the file: `with session_environment():` has an environment of its own."""
+
+    class Entered:
+        def __enter__(self):
+            self.patch = pytest.MonkeyPatch()
+            private.enter(self.patch, tmp_path_factory.mktemp("session"))
+
+        def __exit__(self, *_):
+            self.patch.undo()
+
+    return Entered
+
+
+@pytest.fixture(scope="session")
+def published(session_environment, tmp_path_factory, lamina, runtimes, warm_store):
+    """The sample project published for this machine. .out: the output folder; .spec; .result: of the run. Not to be changed."""
+    folder = tmp_path_factory.mktemp("published")
+    spec = private.copy_sample(folder / "sample_project") / "venvstacks.toml"
+    with session_environment():
+        result = run(lamina, "publish", "--store", warm_store, spec, folder / "out").ok()
+    return types.SimpleNamespace(out=folder / "out", spec=spec, result=result, platform=HOST)
+
+
+@pytest.fixture(scope="session")
+def deployed(published, tmp_path_factory):
+    """The folder in which all layers of the sample are unpacked and ready to run. Its path has spaces and a quote."""
+    return deploy.deploy(published.out, tmp_path_factory.mktemp("deployed") / "it's a place of its own")
+
+
+@pytest.fixture
+def small(tmp_path, lamina):
+    """A small stack (support/smallstack.py), locked."""
+    stack = smallstack.SmallStack(tmp_path / "small", lamina)
+    stack.lock()
+    return stack
