@@ -26,12 +26,12 @@ struct directory {
 static int
 bad(const struct lm_zip *zip, struct lm_err *err, const char *what)
 {
-	return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a valid zip file: %s", zip->label, what);
+	return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a usable zip file: %s", zip->label, what);
 }
 
 // A fault of one member.
 #define bad_member(zip, member_name, err, format, ...) \
-	lm_err_set((err), LM_E_SYNTAX, "'%s' is not a valid zip file: member '%s' " format, (zip)->label, \
+	lm_err_set((err), LM_E_SYNTAX, "'%s' is not a usable zip file: member '%s' " format, (zip)->label, \
 		lm_shown(member_name).text __VA_OPT__(, ) __VA_ARGS__)
 
 // The end record is the last one whose signature is there; readers that take another one are given no choice.

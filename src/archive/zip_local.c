@@ -8,7 +8,7 @@
 static int
 bad_record(const struct lm_zip *zip, const struct lm_zip_member *member, struct lm_err *err, const char *what)
 {
-	return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a valid zip file: member '%s' %s", zip->label,
+	return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a usable zip file: member '%s' %s", zip->label,
 		lm_shown(lm_str_of(member->name)).text, what);
 }
 
@@ -156,14 +156,14 @@ zip_check_locals(const struct lm_zip *zip, struct zip_span *spans, uint64_t end,
 		qsort(spans, zip->count, sizeof *spans, compare_spans);
 	if ((zip->count > 0 ? spans[0].start : end) != 0)
 		return lm_err_set(
-			err, LM_E_SYNTAX, "'%s' is not a valid zip file: it begins with bytes of no member", zip->label);
+			err, LM_E_SYNTAX, "'%s' is not a usable zip file: it begins with bytes of no member", zip->label);
 	for (size_t i = 0; i < zip->count; i++) {
 		uint64_t data_end = 0, next = i + 1 < zip->count ? spans[i + 1].start : end;
 		const struct lm_zip_member *member = spans[i].member;
 		if (check_header(zip, &spans[i], end, &data_end, err) < 0)
 			return -1;
 		if (next < data_end)
-			return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a valid zip file: members '%s' and '%s' overlap",
+			return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a usable zip file: members '%s' and '%s' overlap",
 				zip->label, lm_shown(lm_str_of(member->name)).text,
 				lm_shown(lm_str_of(spans[i + 1].member->name)).text);
 		bool descriptor = (spans[i].flags & ZIP_FLAG_DESCRIPTOR) != 0;

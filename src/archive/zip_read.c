@@ -10,7 +10,7 @@ enum { PIECE = 256 * 1024 };
 static int
 bad_data(const struct lm_zip *zip, const struct lm_zip_member *member, struct lm_err *err, const char *what)
 {
-	return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a valid zip file: member '%s' %s", zip->label,
+	return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a usable zip file: member '%s' %s", zip->label,
 		lm_shown(lm_str_of(member->name)).text, what);
 }
 

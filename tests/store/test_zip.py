@@ -12,7 +12,7 @@ from rawzip import DESCRIPTOR, ENCRYPTED, FOLDER, LINK, Member, deflate, make, z
 
 BIG = b"lamina " * 5000
 A, B = Member("a", b"first"), Member("b", b"second", compress=True)
-INVALID = "'test.zip' is not a valid zip file: "
+INVALID = "'test.zip' is not a usable zip file: "
 
 
 @pytest.fixture
