@@ -63,5 +63,5 @@ lm_fd_is_named(int fd, const char *path)
 {
 	struct stat by_fd, by_name;
 	return fstat(fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_dev == by_name.st_dev &&
-		by_fd.st_ino == by_name.st_ino && S_ISREG(by_fd.st_mode);
+		by_fd.st_ino == by_name.st_ino && (S_ISREG(by_fd.st_mode) || S_ISDIR(by_fd.st_mode));
 }

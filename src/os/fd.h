@@ -19,7 +19,7 @@ void lm_fd_close(int *fd);
 // nothing of that name, else LM_E_IO.
 int lm_fd_fail(struct lm_err *err, int sys, const char *verb, const char *path);
 void lm_fd_info(const struct stat *status, struct lm_file_info *info);
-// Is the regular file `fd` still what `path` names? A lock is on a file, not on its name: between open and flock another
+// Is the regular file or folder `fd` still what `path` names? A lock is on a file, not on its name: between open and flock another
 // process may have renamed or removed it.
 bool lm_fd_is_named(int fd, const char *path);
 // The folder a path lies in is flushed, so that its new name survives a power cut. Returns 0 or an errno.

@@ -4,6 +4,7 @@
 #include "os/file.h"
 #include "os/path.h"
 #include "os/process.h"
+#include "os/scratch.h"
 #include "steps/child_env.h"
 #include "steps/sources.h"
 
@@ -134,17 +135,8 @@ run_uv(const char *const *argv, const char *folder, struct lm_buf *output, struc
 	return 0;
 }
 
-// A working folder that is removed again whatever happens.
-static void
-remove_folder(char **folder)
-{
-	struct lm_err ignored = {};
-	if (*folder != nullptr && lm_dir_remove(*folder, &ignored) < 0)
-		return; // it is in the store's tmp folder, which the next run clears
-}
-
 static int
-make_folder(struct lm_project *project, char **folder, struct lm_err *err)
+make_folder(struct lm_project *project, struct lm_scratch *folder, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
 	if (lm_project_store(project, &store, err) < 0)
@@ -152,7 +144,7 @@ make_folder(struct lm_project *project, char **folder, struct lm_err *err)
 	LM_AUTO(lm_free_ptr) char *parent = lm_path_join(lm_store_root(store), "tmp");
 	if (lm_dir_make(parent, err) < 0)
 		return -1;
-	return lm_dir_make_temp(parent, "resolve-", folder, err);
+	return lm_scratch_make(parent, "resolve-", folder, err);
 }
 
 static int
@@ -187,13 +179,13 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 {
 	const struct lm_settings *settings = &project->settings;
 	const struct lm_layer_spec *layer = &project->spec.layers[resolve->layer];
-	LM_AUTO(lm_free_ptr) char *folder = nullptr, *python = nullptr;
+	LM_AUTO(lm_scratch_remove) struct lm_scratch scratch = {};
+	LM_AUTO(lm_free_ptr) char *python = nullptr;
 	if (lm_runtime_interpreter(project, layer->runtime, &python, err) < 0)
 		return -1;
-	if (make_folder(project, &folder, err) < 0)
+	if (make_folder(project, &scratch, err) < 0)
 		return -1;
-	LM_AUTO(remove_folder) char *cleanup = folder;
-	if (write_inputs(project, resolve, folder, err) < 0)
+	if (write_inputs(project, resolve, scratch.path, err) < 0)
 		return -1;
 
 	LM_AUTO(lm_free_ptr) char *version = lm_format("%u.%u", layer->py_major, layer->py_minor);
@@ -223,22 +215,21 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 		argv[n++] = find_link(project, project->spec.find_links[i], &arena);
 	}
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
-	if (run_uv(argv, folder, &output, err) < 0)
+	if (run_uv(argv, scratch.path, &output, err) < 0)
 		return -1;
-	return read_answer(folder, out, err);
+	return read_answer(scratch.path, out, err);
 }
 
 int
 lm_uv_python_list(struct lm_project *project, const char *implementation, json_t **out, struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) char *folder = nullptr;
-	if (make_folder(project, &folder, err) < 0)
+	LM_AUTO(lm_scratch_remove) struct lm_scratch scratch = {};
+	if (make_folder(project, &scratch, err) < 0)
 		return -1;
-	LM_AUTO(remove_folder) char *cleanup = folder;
 	const char *argv[] = { uv_program(project), "python", "list", "--only-downloads", "--all-platforms", "--all-arches",
 		"--output-format", "json", implementation, nullptr };
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
-	if (run_uv(argv, folder, &output, err) < 0)
+	if (run_uv(argv, scratch.path, &output, err) < 0)
 		return lm_err_wrap(err, "asking the resolver for '%s'", implementation);
 	return lm_json_parse(lm_buf_view(&output), out, err);
 }
