@@ -44,9 +44,16 @@ def deployed(published, tmp_path_factory):
     return deploy.deploy(published.out, tmp_path_factory.mktemp("deployed") / "it's a place of its own")
 
 
-@pytest.fixture
-def small(tmp_path, lamina):
-    """A small stack (support/smallstack.py), locked."""
-    stack = smallstack.SmallStack(tmp_path / "small", lamina)
-    stack.lock()
+@pytest.fixture(scope="session")
+def small_template(tmp_path_factory, session_environment, lamina):
+    stack = smallstack.SmallStack(tmp_path_factory.mktemp("template") / "small", lamina)
+    stack.make()
+    with session_environment():
+        stack.lock()
     return stack
+
+
+@pytest.fixture
+def small(small_template, tmp_path):
+    """A small stack (support/smallstack.py), locked, with nothing in its store."""
+    return small_template.copy(tmp_path / "small")

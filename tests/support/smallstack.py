@@ -87,6 +87,15 @@ class SmallStack:
         self.folder, self.lamina = folder, lamina
         self.out, self.store, self.wheels = folder / "out", folder / "store", folder / "wheels"
         self.spec = folder / "stack" / "venvstacks.toml"
+
+    def copy(self, folder):
+        """The same stack in another place, with its locks and sources; no store and no output."""
+        for name in ("wheels", "stack"):
+            shutil.copytree(self.folder / name, folder / name)
+        return SmallStack(folder, self.lamina)
+
+    def make(self):
+        """Write wheels, modules, runtime archives and spec."""
         self.wheels.mkdir(parents=True)
         (self.spec.parent / "two").mkdir(parents=True)
         self.add_wheel("lowpkg-1.0")
