@@ -56,11 +56,13 @@ lm_archive_compressor(const struct lm_archive_options *options, char out[96])
 			level_of(options), LM_SEGMENT_TARGET / MIB, RULE);
 }
 
-static int
-check_options(const struct lm_archive_options *options, struct lm_err *err)
+int
+lm_archive_check(const struct lm_archive_options *options, struct lm_err *err)
 {
 	struct lm_level_range levels = lm_codec_levels(options->format);
 	int level = level_of(options);
+	if (level != 0 && levels.most == 0)
+		return lm_err_set(err, LM_E_USAGE, "'%s' has no levels", lm_format_extension(options->format));
 	if (level < levels.least || level > levels.most)
 		return lm_err_set(err, LM_E_USAGE, "level %d is not one of '%s': %d to %d", level,
 			lm_format_extension(options->format), levels.least, levels.most);
@@ -285,7 +287,7 @@ int
 lm_archive_write(const struct lm_entries *entries, const struct lm_archive_options *options, const char *path,
 	struct lm_archive_result *result, struct lm_err *err)
 {
-	if (check_options(options, err) < 0)
+	if (lm_archive_check(options, err) < 0)
 		return -1;
 	LM_AUTO(release) struct writing writing = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 	begin(&writing.run, entries, options);

@@ -49,6 +49,9 @@ struct lm_archive_result {
 	size_t segment_count;
 };
 
+// Are the options in their ranges? Before any work: LM_E_USAGE says which is not. lm_archive_write does the same.
+[[nodiscard]] int lm_archive_check(const struct lm_archive_options *options, struct lm_err *err);
+
 // Write `entries` (finished) to `path`, whole or not at all. Memory is bounded by jobs and segment size, not by the
 // entries. Every file's bytes are checked against its digest while they are read.
 // LM_E_USAGE: an option out of its range; LM_E_INTEGRITY, LM_E_IO: reading an entry or writing; LM_E_INTERRUPTED.

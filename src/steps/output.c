@@ -231,8 +231,7 @@ lm_project_hold(struct lm_project *project, const char *what, const char *folder
 {
 	struct lm_store *store = nullptr;
 	LM_AUTO(lm_free_ptr) char *text = lm_format("%s '%s'", what, project->spec.path);
-	if (lm_project_store(project, &store, err) < 0 ||
-		hold_path(project, project->spec.path, text, &hold->spec, err) < 0 ||
+	if (lm_project_store(project, &store, err) < 0 || hold_path(project, project->spec.path, text, &hold->spec, err) < 0 ||
 		(folder != nullptr && hold_path(project, folder, text, &hold->folder, err) < 0))
 		return -1;
 	return hold->spec.waited || hold->folder.waited ? lm_project_reload_locks(project, err) : 0;

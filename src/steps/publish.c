@@ -152,6 +152,8 @@ prepare_item(struct run *run, struct item *item, struct lm_err *err)
 		.prefix = project->locks[work->layer].install_target,
 		.sink = &project->settings.sink,
 		.subject = project->spec.layers[work->layer].build_name };
+	if (lm_archive_check(&item->archive, err) < 0)
+		return -1;
 	lm_archive_compressor(&item->archive, item->compressor);
 	item->output = (struct lm_output){ .layer = work->layer,
 		.platform = work->platform,

@@ -89,7 +89,7 @@ finish_tree(
 	if (!fresh && is_ready(tree, program))
 		return 0;
 	if (!lm_file_exists(program)) {
-		lm_emit_note(&run->project->settings.sink, "'%s' is not made ready to run: its runtime is not in '%s'",
+		lm_emit_warning(&run->project->settings.sink, "'%s' is not made ready to run: its runtime is not in '%s'",
 			spec->build_name, folder);
 		return 0;
 	}
