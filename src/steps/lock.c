@@ -208,8 +208,8 @@ lock_layer(struct lm_project *project, size_t index, bool forced, bool reset, st
 		return -1;
 	if (!project->locks[index].valid)
 		return lm_err_set(err, LM_E_SPEC, "the lock just written is not valid: it %s", project->locks[index].reason);
-	lm_emit_end(&project->settings.sink, "lock", layer->build_name, "%zu packages%s", package_count,
-		changed ? "" : ", unchanged");
+	lm_emit_end(&project->settings.sink, "lock", layer->build_name, "%zu package%s%s", package_count,
+		package_count == 1 ? "" : "s", changed ? "" : ", unchanged");
 	return 0;
 }
 

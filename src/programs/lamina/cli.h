@@ -87,7 +87,9 @@ struct lm_run {
 // Show the stack: printed at once, or with --json part of the answer.
 //   shown  per layer; null: all
 [[nodiscard]] int lm_run_status(struct lm_run *run, const unsigned *operations, const bool *shown, struct lm_err *err);
-void lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *verb);
+// What was made in a folder: a line for each, then the total; or with --json the answer.
+[[nodiscard]] int lm_run_report(
+	struct lm_run *run, const struct lm_outputs *outputs, const char *folder, const char *verb, struct lm_err *err);
 // Locks before and after locking: what came of it.
 struct lm_lock_before {
 	bool selected, present;
@@ -95,7 +97,8 @@ struct lm_lock_before {
 };
 struct lm_lock_before *lm_locks_before(const struct lm_run *run, const unsigned *operations);
 void lm_locks_before_free(const struct lm_run *run, struct lm_lock_before *before);
-void lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, const unsigned *operations);
+[[nodiscard]] int lm_run_report_locks(
+	struct lm_run *run, const struct lm_lock_before *before, const unsigned *operations, struct lm_err *err);
 // The JSON document of a run that failed.
 json_t *lm_report_failure(const struct lm_diags *diags, const struct lm_err *err, int exit_code);
 void lm_print_json(const json_t *value);

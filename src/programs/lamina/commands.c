@@ -67,7 +67,7 @@ lm_run_lock(struct lm_run *run, struct lm_err *err)
 	struct lm_lock_before *before = lm_locks_before(run, operations);
 	int rc = lock_layers(run, operations, err);
 	if (rc == 0)
-		lm_run_report_locks(run, before, operations);
+		rc = lm_run_report_locks(run, before, operations, err);
 	lm_locks_before_free(run, before);
 	return rc;
 }
@@ -89,7 +89,7 @@ publish_layers(struct lm_run *run, const char *folder, const unsigned *operation
 		.level = run->level };
 	int rc = lm_step_publish(&run->project, &options, &outputs, err);
 	if (rc == 0)
-		lm_run_report(run, &outputs, "published");
+		rc = lm_run_report(run, &outputs, folder, "published", err);
 	lm_outputs_release(&outputs);
 	return rc;
 }
@@ -109,7 +109,7 @@ write_trees(struct lm_run *run, const char *folder, enum lm_operation operation,
 		.dry_run = run->cli.dry_run };
 	int rc = lm_step_trees(&run->project, &options, &outputs, err);
 	if (rc == 0 && with_report)
-		lm_run_report(run, &outputs, operation == LM_OP_EXPORT ? "exported" : "built");
+		rc = lm_run_report(run, &outputs, folder, operation == LM_OP_EXPORT ? "exported" : "built", err);
 	lm_outputs_release(&outputs);
 	return rc;
 }
@@ -157,6 +157,7 @@ lm_run_build(struct lm_run *run, struct lm_err *err)
 	int shown = show_first(run, operations, err);
 	if (shown != 0)
 		return shown < 0 ? -1 : 0;
+	lm_ui_keep(run->ui, "lock");
 	if (!cli->dry_run && lock_layers(run, operations, err) < 0)
 		return -1;
 	bool folder_is_output = cli->publish && cli->output_dir == nullptr;

@@ -30,6 +30,17 @@ find_line(struct lm_live *live, const struct lm_event *event)
 	return nullptr;
 }
 
+static void
+set_bytes(struct lm_live_line *line, const struct lm_event *event, uint64_t now_ms)
+{
+	if (line->first_ms == 0 && event->done_bytes > 0) {
+		line->first_bytes = event->done_bytes;
+		line->first_ms = now_ms;
+	}
+	line->done_bytes = event->done_bytes;
+	line->total_bytes = event->total_bytes;
+}
+
 void
 lm_live_begin(struct lm_live *live, const struct lm_event *event, uint64_t now_ms)
 {
@@ -41,19 +52,16 @@ lm_live_begin(struct lm_live *live, const struct lm_event *event, uint64_t now_m
 			.step = lm_strdup(event->step), .subject = lm_strdup(event->subject), .since_ms = now_ms
 		};
 	}
-	line->done_bytes = line->first_bytes = event->done_bytes;
-	line->total_bytes = event->total_bytes;
+	set_bytes(line, event, now_ms);
 }
 
 // A step that never began, or has ended, gets no line: workers may tell of their last bytes late.
 void
-lm_live_progress(struct lm_live *live, const struct lm_event *event)
+lm_live_progress(struct lm_live *live, const struct lm_event *event, uint64_t now_ms)
 {
 	struct lm_live_line *line = find_line(live, event);
-	if (line == nullptr)
-		return;
-	line->done_bytes = event->done_bytes;
-	line->total_bytes = event->total_bytes;
+	if (line != nullptr)
+		set_bytes(line, event, now_ms);
 }
 
 uint64_t
@@ -116,14 +124,15 @@ static void
 append_state(const struct lm_live_line *line, uint64_t now_ms, size_t columns, struct lm_buf *out)
 {
 	char done[16], total[16], rate[16];
-	uint64_t ms = now_ms > line->since_ms ? now_ms - line->since_ms : 1;
+	uint64_t s = now_ms > line->since_ms ? (now_ms - line->since_ms) / 1000 : 0;
+	uint64_t ms = now_ms > line->first_ms ? now_ms - line->first_ms : 1;
 	uint64_t fresh = line->done_bytes > line->first_bytes ? line->done_bytes - line->first_bytes : 0;
 	lm_format_bytes(line->done_bytes, done);
 	lm_format_bytes(line->total_bytes, total);
 	lm_format_bytes(fresh * 1000 / ms, rate);
 	if (line->done_bytes == 0 && line->total_bytes == 0) {
-		if (ms >= ELAPSED_MIN_S * 1000)
-			lm_buf_format(out, "%llu s", (unsigned long long)(ms / 1000));
+		if (s >= ELAPSED_MIN_S)
+			lm_buf_format(out, "%llu s", (unsigned long long)s);
 	} else if (line->total_bytes == 0) {
 		lm_buf_format(out, "%7s  %7s/s", done, rate);
 	} else if (columns >= 72) {

@@ -10,8 +10,9 @@ enum { LM_LIVE_LINES = 12 };
 struct lm_live_line {
 	char *step, *subject;
 	uint64_t done_bytes, total_bytes;
-	uint64_t first_bytes; // done when it began, of a download that goes on: not part of the rate
 	uint64_t since_ms;
+	// The rate is counted from the first bytes on, and without what was there before (a download that goes on).
+	uint64_t first_bytes, first_ms;
 };
 
 // Zero-initialised is empty.
@@ -23,7 +24,7 @@ struct lm_live {
 };
 
 void lm_live_begin(struct lm_live *live, const struct lm_event *event, uint64_t now_ms);
-void lm_live_progress(struct lm_live *live, const struct lm_event *event);
+void lm_live_progress(struct lm_live *live, const struct lm_event *event, uint64_t now_ms);
 // Forget a line; the bytes it came to, 0 when there is no such line.
 uint64_t lm_live_end(struct lm_live *live, const struct lm_event *event);
 void lm_live_clear(struct lm_live *live); // forget all lines; erase them before

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static struct lm_buf gathered;
@@ -75,4 +76,11 @@ void
 lm_out_drop(void)
 {
 	lm_buf_release(&gathered);
+}
+
+size_t
+lm_out_columns(void)
+{
+	struct winsize size = {};
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : SIZE_MAX;
 }

@@ -13,3 +13,4 @@ void lm_out_format(const char *format, ...) LM_PRINTF(1, 2);
 // Write what was gathered. LM_E_IO; then `sys` is EPIPE when nobody reads any more.
 [[nodiscard]] int lm_out_flush(struct lm_err *err);
 void lm_out_drop(void); // forget what was gathered
+size_t lm_out_columns(void); // of the terminal that standard output is; SIZE_MAX when it is none

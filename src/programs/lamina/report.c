@@ -7,6 +7,7 @@
 #include "out.h"
 #include "text/unicode.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // Text of any bytes as JSON: what is not UTF-8 is shown as \xNN.
@@ -89,18 +90,46 @@ short_path(const char *path)
 	return len > 1 && strncmp(path, here, len) == 0 && path[len] == '/' && path[len + 1] != '\0' ? path + len + 1 : path;
 }
 
-static void
-put_row(const char *state, int layer_width, const char *layer, const char *middle, const char *path)
+// One line of a table for people: what became of which layer, how big, and where.
+struct row {
+	const char *state, *layer, *path;
+	char middle[24];
+};
+
+static size_t
+layer_width(const struct row *rows, size_t count)
 {
-	LM_AUTO(lm_free_ptr) char *line = lm_format("%-9s  %-*s  %s  %s", state, layer_width, layer, middle, short_path(path));
-	LM_AUTO(lm_buf_release) struct lm_buf escaped = {};
-	lm_text_escape(&escaped, lm_str_of(line));
-	lm_out_format("%s\n", lm_buf_cstr(&escaped));
+	size_t width = 0;
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(rows[i].layer);
+		width = len > width ? len : width;
+	}
+	return width;
 }
 
-// "2 published, 7 unchanged, 153 MB"
+// Paths are shortened to those in `folder` when the terminal is too narrow.
 static void
-put_total(const struct lm_run *run, const struct lm_outputs *outputs, const char *verb)
+put_rows(const struct row *rows, size_t count, const char *folder)
+{
+	size_t width = layer_width(rows, count), columns = lm_out_columns(), cut = strlen(folder) + 1;
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(rows[i].path, folder, cut - 1) != 0 || rows[i].path[cut - 1] != '/')
+			cut = 0;
+	bool fits = true;
+	for (size_t i = 0; i < count; i++)
+		fits = fits && 9 + 2 + width + 2 + strlen(rows[i].middle) + 2 + strlen(short_path(rows[i].path)) <= columns;
+	for (size_t i = 0; i < count; i++) {
+		LM_AUTO(lm_buf_release) struct lm_buf line = {}, escaped = {};
+		lm_buf_format(&line, "%-9s  %-*s  %s  %s", rows[i].state, (int)width, rows[i].layer, rows[i].middle,
+			fits ? short_path(rows[i].path) : rows[i].path + cut);
+		lm_text_escape(&escaped, lm_buf_view(&line));
+		lm_out_format("%s\n", lm_buf_cstr(&escaped));
+	}
+}
+
+// "2 published, 7 unchanged, 153 MB in 'out'"
+static void
+put_total(const struct lm_run *run, const struct lm_outputs *outputs, const char *folder, const char *verb)
 {
 	size_t counts[3] = {};
 	uint64_t bytes = 0;
@@ -118,39 +147,38 @@ put_total(const struct lm_run *run, const struct lm_outputs *outputs, const char
 	lm_format_bytes(bytes, size);
 	if (bytes > 0)
 		lm_buf_format(&text, ", %s", size);
+	lm_buf_format(&text, " in '%s'", short_path(folder));
 	lm_ui_total(run->ui, lm_buf_cstr(&text));
 }
 
-void
-lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *verb)
+int
+lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *folder, const char *verb, struct lm_err *err)
 {
-	int layer_width = 5, platform_width = 8;
 	lm_ui_finish(run->ui);
 	if (outputs->count == 0)
 		lm_ui_hint(run->ui, "no selected layer is for this platform; 'lamina show' lists the layers");
 	if (run->cli.json) {
 		report_json(run, outputs, verb);
-		return;
+		return 0;
 	}
 	if (run->cli.verbosity < 0 || outputs->count == 0)
-		return;
-	for (size_t i = 0; i < outputs->count; i++) {
-		int layer = (int)strlen(run->project.spec.layers[outputs->items[i].layer].build_name);
-		int platform = (int)strlen(lm_platform_name(outputs->items[i].platform));
-		layer_width = layer > layer_width ? layer : layer_width;
-		platform_width = platform > platform_width ? platform : platform_width;
-	}
+		return 0;
+	LM_AUTO(lm_free_ptr) struct row *rows = lm_alloc_array(outputs->count, sizeof *rows);
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct lm_output *output = &outputs->items[i];
-		char size[16];
-		lm_format_bytes(output->size_bytes, size);
-		LM_AUTO(lm_free_ptr)
-		char *middle = lm_format(
-			"%-*s  %7s", platform_width, lm_platform_name(output->platform), output->size_bytes > 0 ? size : "");
-		put_row(state_word(output, verb), layer_width, run->project.spec.layers[output->layer].build_name, middle,
-			output->path);
+		char size[16] = "";
+		if (output->size_bytes > 0)
+			lm_format_bytes(output->size_bytes, size);
+		rows[i] = (struct row){ .state = state_word(output, verb),
+			.layer = run->project.spec.layers[output->layer].build_name,
+			.path = output->path };
+		(void)snprintf(rows[i].middle, sizeof rows[i].middle, "%7s", size);
 	}
-	put_total(run, outputs, verb);
+	put_rows(rows, outputs->count, folder);
+	if (lm_out_flush(err) < 0)
+		return -1;
+	put_total(run, outputs, folder, verb);
+	return 0;
 }
 
 struct lm_lock_before *
@@ -175,38 +203,43 @@ lm_locks_before_free(const struct lm_run *run, struct lm_lock_before *before)
 	lm_free(before);
 }
 
-void
-lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, const unsigned *operations)
+int
+lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, const unsigned *operations, struct lm_err *err)
 {
 	const struct lm_spec *spec = &run->project.spec;
-	int width = 5;
-	size_t locked = 0, same = 0;
+	size_t count = 0, locked = 0;
 	lm_ui_finish(run->ui);
 	if (run->cli.json) {
 		json_decref(run->answer);
 		run->answer = lm_status_json(spec, run->project.locks, operations, nullptr);
-		return;
+		return 0;
 	}
 	if (run->cli.verbosity < 0)
-		return;
-	for (size_t i = 0; i < spec->layer_count; i++)
-		width = before[i].selected && (int)strlen(spec->layers[i].build_name) > width
-			? (int)strlen(spec->layers[i].build_name)
-			: width;
+		return 0;
+	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
+	LM_AUTO(lm_free_ptr) struct row *rows = lm_alloc_array(spec->layer_count, sizeof *rows);
 	for (size_t i = 0; i < spec->layer_count; i++) {
 		const struct lm_layer_lock *lock = &run->project.locks[i];
 		if (!before[i].selected)
 			continue;
-		bool unchanged = lm_cstr_equal(before[i].requirements_hash, lock->meta.requirements_hash);
-		LM_AUTO(lm_free_ptr)
-		char *middle =
-			lm_format("%3zu package%s", lock->pylock.package_count, lock->pylock.package_count == 1 ? " " : "s");
-		LM_AUTO(lm_free_ptr) char *path = lm_project_lock_path(&run->project, i, "pylock");
-		put_row(unchanged ? "unchanged" : "locked", width, spec->layers[i].build_name, middle, path);
-		*(unchanged ? &same : &locked) += 1;
+		bool same = lm_cstr_equal(before[i].requirements_hash, lock->meta.requirements_hash);
+		LM_AUTO(lm_free_ptr) char *file = lm_project_lock_path(&run->project, i, "pylock");
+		LM_AUTO(lm_free_ptr) char *path = lm_path_parent(file); // four files are in it
+		struct row *row = &rows[count++];
+		*row = (struct row){ .state = same ? "unchanged" : "locked",
+			.layer = spec->layers[i].build_name,
+			.path = lm_arena_strdup(&arena, path) };
+		(void)snprintf(row->middle, sizeof row->middle, "%3zu package%s", lock->pylock.package_count,
+			lock->pylock.package_count == 1 ? " " : "s");
+		locked += same ? 0 : 1;
 	}
-	LM_AUTO(lm_free_ptr) char *total = lm_format("%zu locked, %zu unchanged", locked, same);
+	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(spec->path);
+	put_rows(rows, count, folder);
+	if (lm_out_flush(err) < 0)
+		return -1;
+	LM_AUTO(lm_free_ptr) char *total = lm_format("%zu locked, %zu unchanged", locked, count - locked);
 	lm_ui_total(run->ui, total);
+	return 0;
 }
 
 static json_t *

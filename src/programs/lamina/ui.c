@@ -24,6 +24,7 @@ struct lm_ui {
 	bool ticking, stop;
 	int verbosity;
 	bool live, colour;
+	const char *kept; // step whose end leaves a line on a terminal, or null
 	struct lm_live lines;
 	uint64_t begun_ms, drawn_ms, downloaded_bytes;
 };
@@ -135,7 +136,7 @@ start_ticker(struct lm_ui *ui)
 	(void)pthread_sigmask(SIG_SETMASK, &old, nullptr);
 }
 
-// On a terminal a finished step leaves no line, unless its result is in no table that follows.
+// On a terminal a finished step leaves no line, since a table of results follows.
 static void
 show_end(struct lm_ui *ui, const struct lm_event *event, uint64_t bytes)
 {
@@ -147,7 +148,7 @@ show_end(struct lm_ui *ui, const struct lm_event *event, uint64_t bytes)
 		ui->downloaded_bytes += bytes;
 	if (ui->verbosity < 0)
 		return;
-	if (ui->live && ui->verbosity == 0 && strcmp(event->step, "lock") != 0) {
+	if (ui->live && ui->verbosity == 0 && !lm_cstr_equal(event->step, ui->kept)) {
 		show(ui, nullptr);
 		return;
 	}
@@ -167,7 +168,7 @@ on_event(void *context, const struct lm_event *event)
 		lm_live_begin(&ui->lines, event, lm_clock_monotonic_ms());
 		break;
 	case LM_EVENT_PROGRESS:
-		lm_live_progress(&ui->lines, event);
+		lm_live_progress(&ui->lines, event, lm_clock_monotonic_ms());
 		break;
 	case LM_EVENT_END:
 		show_end(ui, event, lm_live_end(&ui->lines, event));
@@ -183,6 +184,12 @@ on_event(void *context, const struct lm_event *event)
 	if (ui->live && lm_clock_monotonic_ms() - ui->drawn_ms >= REDRAW_MS)
 		show(ui, nullptr);
 	(void)pthread_mutex_unlock(&ui->mutex);
+}
+
+void
+lm_ui_keep(struct lm_ui *ui, const char *step)
+{
+	ui->kept = step;
 }
 
 struct lm_sink

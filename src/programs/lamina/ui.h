@@ -11,6 +11,8 @@ struct lm_ui;
 //   verbosity  -1 quiet (errors only), 0 normal, 1 with notes
 struct lm_ui *lm_ui_new(int verbosity);
 struct lm_sink lm_ui_sink(struct lm_ui *ui);
+// On a terminal, finished steps of this name leave a line: no table of results will tell of them. Borrowed.
+void lm_ui_keep(struct lm_ui *ui, const char *step);
 void lm_ui_finish(struct lm_ui *ui); // take the live lines away for good; before results are printed
 void lm_ui_free(struct lm_ui *ui);
 
