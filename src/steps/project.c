@@ -155,7 +155,7 @@ lm_project_load(struct lm_project *project, const char *spec_path, const struct 
 	LM_AUTO(lm_free_ptr) char *text = nullptr;
 	size_t len = 0;
 	if (lm_file_read(spec_path, SPEC_MAX_BYTES, &text, &len, err) < 0) {
-		if (err->code == LM_E_NOT_FOUND || err->code == LM_E_LIMIT)
+		if (err->code != LM_E_IO || err->sys == 0) // not there, too large, a folder
 			err->code = LM_E_SPEC;
 		return lm_err_wrap(err, "reading the stack spec");
 	}

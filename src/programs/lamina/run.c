@@ -16,7 +16,8 @@ from_env(const char *name)
 }
 
 static int
-own_folder(struct lm_run *run, const char *variable, const char *below_home, const char **out, struct lm_err *err)
+own_folder(struct lm_run *run, const char *variable, const char *below_home, const char *instead, const char **out,
+	struct lm_err *err)
 {
 	const char *base = from_env(variable), *home = from_env("HOME");
 	if (base != nullptr && base[0] == '/')
@@ -24,7 +25,7 @@ own_folder(struct lm_run *run, const char *variable, const char *below_home, con
 	else if (home != nullptr)
 		*out = lm_arena_format(&run->arena, "%s/%s/lamina", home, below_home);
 	else
-		return lm_err_set(err, LM_E_USAGE, "neither %s nor HOME is set: give a folder with --store", variable);
+		return lm_err_set(err, LM_E_USAGE, "neither %s nor HOME is set: give a folder with %s", variable, instead);
 	return 0;
 }
 
@@ -127,13 +128,14 @@ lm_run_settings(struct lm_run *run, struct lm_err *err)
 	settings->uv = run->cli.uv != nullptr ? run->cli.uv : from_env("LAMINA_UV");
 	settings->ca_file = from_env("SSL_CERT_FILE"); // as uv reads it
 	settings->store_root = run->cli.store != nullptr ? run->cli.store : from_env("LAMINA_STORE");
-	if (settings->store_root == nullptr && own_folder(run, "XDG_CACHE_HOME", ".cache", &settings->store_root, err) < 0)
+	if (settings->store_root == nullptr &&
+		own_folder(run, "XDG_CACHE_HOME", ".cache", "--store or LAMINA_STORE", &settings->store_root, err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *store = lm_path_absolute(settings->store_root);
 	settings->store_root = lm_arena_strdup(&run->arena, store);
 	settings->state_folder = from_env("LAMINA_STATE");
 	if (settings->state_folder == nullptr &&
-		own_folder(run, "XDG_STATE_HOME", ".local/state", &settings->state_folder, err) < 0)
+		own_folder(run, "XDG_STATE_HOME", ".local/state", "LAMINA_STATE", &settings->state_folder, err) < 0)
 		return -1;
 	const char *mirror = run->cli.runtime_mirror != nullptr ? run->cli.runtime_mirror : from_env("LAMINA_RUNTIME_MIRROR");
 	if (mirror != nullptr)
