@@ -58,6 +58,7 @@ PACKAGES = {
         ("zstd", "program", "zstd"),
         ("xz-utils", "program", "xz"),
         ("faketime", "program", "faketime"),
+        ("zsh", "program", "zsh"),  # its completion
         ("openssl", "program", "openssl"),  # certificates for tests of HTTPS
     ],
 }

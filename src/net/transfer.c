@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "net/answer.h"
 #include "os/cancel.h"
-#include "os/clock.h"
 
 #include <lamina/version.h>
 
@@ -16,7 +15,6 @@ enum {
 	LM_HTTP_CONNECT_MS = 20000,
 	LM_HTTP_REDIRECTS = 10,
 	LM_HTTP_BUFFER_BYTES = 128 * 1024,
-	LM_PROGRESS_MS = 100, // between two progress events of a file
 };
 
 static char *trusted_certificates;
@@ -28,13 +26,10 @@ lm_http_trust(const char *pem_path)
 	trusted_certificates = pem_path == nullptr ? nullptr : lm_strdup(pem_path);
 }
 
+// For each piece: who shows it decides how often, and the last one before a silence must be told too.
 static void
 emit_progress(struct lm_transfer *transfer)
 {
-	uint64_t now = lm_clock_monotonic_ms();
-	if (now - transfer->progress_at_ms < LM_PROGRESS_MS)
-		return;
-	transfer->progress_at_ms = now;
 	lm_emit_progress(
 		transfer->sink, "download", transfer->download->label, transfer->partial.size_bytes, transfer->total_bytes);
 }

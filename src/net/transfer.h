@@ -28,7 +28,6 @@ struct lm_transfer {
 	bool no_range;           // the server answers range requests wrongly
 	bool done;
 	uint64_t not_before_ms;  // when the next attempt may begin
-	uint64_t progress_at_ms; // of the last progress event
 
 	// of the attempt that runs; easy is null between attempts
 	CURL *easy;

@@ -150,10 +150,11 @@ append_fitting(struct lm_str text, size_t columns, struct lm_buf *out)
 {
 	if (lm_text_width(text) <= columns) {
 		lm_buf_str(out, text);
-	} else if (columns > 3) {
-		text.len = lm_text_fit(text, columns - 3);
+	} else {
+		bool has_dots = columns >= 8;
+		text.len = lm_text_fit(text, has_dots ? columns - 3 : columns);
 		lm_buf_str(out, text);
-		lm_buf_text(out, "...");
+		lm_buf_text(out, has_dots ? "..." : "");
 	}
 }
 

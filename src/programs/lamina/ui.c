@@ -103,7 +103,8 @@ static void
 show_text(struct lm_ui *ui, const char *prefix, const char *colour, const char *text)
 {
 	LM_AUTO(lm_buf_release) struct lm_buf line = {};
-	lm_buf_format(&line, "%s%s%s", ui->colour ? colour : "", prefix, ui->colour ? "\033[0m" : "");
+	bool coloured = ui->colour && colour[0] != '\0';
+	lm_buf_format(&line, "%s%s%s", coloured ? colour : "", prefix, coloured ? "\033[0m" : "");
 	lm_text_escape(&line, lm_str_of(text));
 	lm_buf_byte(&line, '\n');
 	show(ui, &line);
