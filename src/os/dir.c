@@ -92,6 +92,17 @@ lm_dir_make(const char *path, struct lm_err *err)
 }
 
 int
+lm_dir_flush(const char *path, struct lm_err *err)
+{
+	LM_AUTO(lm_fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return lm_fd_fail(err, errno, "flush", path);
+	if (fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP) // file systems that cannot flush a folder
+		return lm_fd_fail(err, errno, "flush", path);
+	return 0;
+}
+
+int
 lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_err *err)
 {
 	for (unsigned attempt = 0; attempt < LM_TEMP_ATTEMPTS; attempt++) {

@@ -9,6 +9,8 @@
 [[nodiscard]] int lm_dir_list(const char *path, struct lm_strings *names, struct lm_err *err);
 // Make a folder and its parents (mode 0755, exact); one that exists is no error.
 [[nodiscard]] int lm_dir_make(const char *path, struct lm_err *err);
+// Flush a folder to disk: what was made, renamed or removed in it stays so, even after a power cut.
+[[nodiscard]] int lm_dir_flush(const char *path, struct lm_err *err);
 // Remove a file, link, or folder with all that is in it. Follows no link. A missing one is no error.
 [[nodiscard]] int lm_dir_remove(const char *path, struct lm_err *err);
 // A fresh folder inside `parent` (mode 0700) named "<prefix><random>". *out is yours to lm_free.

@@ -51,23 +51,59 @@ record(struct lm_db *db, const struct lm_artifact *artifact, const char *now, st
 	return rc < 0 ? -1 : 0;
 }
 
+static int
+is_recorded(struct lm_db *db, const struct lm_artifact *artifact, bool *recorded, struct lm_err *err)
+{
+	struct lm_stmt *stmt = nullptr;
+	if (lm_db_prepare(db,
+		    "SELECT 1 FROM artifacts WHERE place = ? AND archive_digest = ? AND inputs_hash = ? AND archive_build = ?"
+		    " AND lock_version = ?",
+		    &stmt, err) < 0)
+		return -1;
+	lm_stmt_bind_text(stmt, 1, artifact->place);
+	lm_stmt_bind_digest(stmt, 2, &artifact->archive_digest);
+	lm_stmt_bind_text(stmt, 3, artifact->inputs_hash);
+	lm_stmt_bind_i64(stmt, 4, (int64_t)artifact->archive_build);
+	lm_stmt_bind_i64(stmt, 5, (int64_t)artifact->lock_version);
+	int rc = lm_stmt_step(stmt, err);
+	lm_stmt_done(stmt);
+	*recorded = rc == 1;
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+record_missing(struct lm_db *db, const struct lm_artifact *artifacts, size_t count, struct lm_err *err)
+{
+	char now[LM_TIME_TEXT];
+	bool begun = false;
+	lm_time_format(lm_clock_now_s(), now);
+	for (size_t i = 0; i < count; i++) {
+		bool recorded = false;
+		if (is_recorded(db, &artifacts[i], &recorded, err) < 0)
+			return -1;
+		if (recorded)
+			continue;
+		if (!begun && lm_db_begin(db, err) < 0)
+			return -1;
+		begun = true;
+		if (record(db, &artifacts[i], now, err) < 0)
+			return -1;
+	}
+	return begun ? lm_db_commit(db, err) : 0;
+}
+
 int
 lm_catalogue_record(const struct lm_project *project, const struct lm_artifact *artifacts, size_t count, struct lm_err *err)
 {
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(project->settings.state_folder, "catalogue.sqlite");
-	char now[LM_TIME_TEXT];
-	lm_time_format(lm_clock_now_s(), now);
 	if (count == 0)
 		return 0;
 	if (lm_dir_make(project->settings.state_folder, err) < 0 ||
-		lm_db_open(&db, path, migrations, LM_COUNT(migrations), err) < 0 || lm_db_begin(db, err) < 0)
+		lm_db_open(&db, path, migrations, LM_COUNT(migrations), err) < 0)
 		return lm_err_wrap(err, "opening the catalogue");
-	for (size_t i = 0; i < count; i++) {
-		if (record(db, &artifacts[i], now, err) == 0)
-			continue;
-		lm_db_rollback(db);
-		return lm_err_wrap(err, "writing the catalogue");
-	}
-	return lm_db_commit(db, err) < 0 ? lm_err_wrap(err, "writing the catalogue") : 0;
+	if (record_missing(db, artifacts, count, err) == 0)
+		return 0;
+	lm_db_rollback(db);
+	return lm_err_wrap(err, "writing the catalogue");
 }

@@ -10,6 +10,7 @@ struct lm_artifact {
 	uint64_t size_bytes, archive_build, lock_version;
 };
 
-// Record artifacts in one transaction. The same archive at the same place is one row, with the time it was last published.
+// Record artifacts in one transaction. The same archive at the same place is one row, with the time it was last published;
+// what is there already stays as it is (so that a run makes good what a killed one could not record any more).
 [[nodiscard]] int lm_catalogue_record(
 	const struct lm_project *project, const struct lm_artifact *artifacts, size_t count, struct lm_err *err);

@@ -50,7 +50,7 @@ load_metadata(const struct lm_project *project, const char *folder, size_t layer
 static int
 load_manifest(const char *folder, json_t **out, struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, "__venvstacks__/venvstacks.json");
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, LM_MANIFEST_PATH);
 	return load_json(path, out, err);
 }
 
@@ -182,8 +182,8 @@ lm_json_write(const char *path, const json_t *value, struct lm_err *err)
 }
 
 int
-lm_manifest_write(
-	const struct lm_project *project, const char *folder, enum lm_platform platform, json_t **manifest, struct lm_err *err)
+lm_manifest_make(const struct lm_project *project, const char *folder, enum lm_platform platform, json_t *const *fresh,
+	json_t **manifest, struct lm_err *err)
 {
 	const struct lm_spec *spec = &project->spec;
 	LM_AUTO(lm_free_ptr) json_t **layers = lm_alloc_array(spec->layer_count, sizeof(json_t *));
@@ -191,23 +191,21 @@ lm_manifest_write(
 	size_t count = 0;
 	int rc = 0;
 	for (size_t i = 0; i < spec->layer_count && rc == 0; i++) {
-		json_t *metadata = nullptr;
+		json_t *metadata = fresh == nullptr ? nullptr : json_incref(fresh[i]);
 		if ((spec->layers[i].platforms & (1u << platform)) == 0)
 			continue;
-		rc = load_metadata(project, folder, i, &metadata, err);
+		if (metadata == nullptr)
+			rc = load_metadata(project, folder, i, &metadata, err);
 		if (metadata == nullptr)
 			continue;
 		indexes[count] = i;
 		layers[count++] = metadata;
 	}
-	if (rc == 0) {
-		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, "__venvstacks__/venvstacks.json");
+	if (rc == 0)
 		*manifest = lm_manifest_stack(spec, layers, indexes, count);
-		rc = lm_json_write(path, *manifest, err);
-	}
 	for (size_t i = 0; i < count; i++)
 		json_decref(layers[i]);
-	return rc < 0 ? lm_err_wrap(err, "writing the manifest") : 0;
+	return rc < 0 ? lm_err_wrap(err, "making the manifest") : 0;
 }
 
 // The lock file of a path: in the store, so that neither the project nor the output holds any.

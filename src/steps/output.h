@@ -23,9 +23,12 @@ char *lm_metadata_path(const struct lm_project *project, const char *folder, siz
 void lm_layer_facts_fill(const struct lm_project *project, const struct lm_work *work, struct lm_layer_facts *facts);
 [[nodiscard]] int lm_json_write(const char *path, const json_t *value, struct lm_err *err); // only when it differs
 
-// Write the manifest of one platform's folder from the metadata files in it, last of all.
-[[nodiscard]] int lm_manifest_write(
-	const struct lm_project *project, const char *folder, enum lm_platform platform, json_t **manifest, struct lm_err *err);
+#define LM_MANIFEST_PATH "__venvstacks__/venvstacks.json" // in an output folder
+// The manifest of one platform's folder from the metadata files in it.
+//   fresh     new metadata by layer of the spec, null where the file has it; or null
+//   manifest  yours to json_decref
+[[nodiscard]] int lm_manifest_make(const struct lm_project *project, const char *folder, enum lm_platform platform,
+	json_t *const *fresh, json_t **manifest, struct lm_err *err);
 
 // One step at a time for a spec, and for an output folder: others wait, and say for what. After waiting, the locks are judged
 // again: whoever was first may have locked.

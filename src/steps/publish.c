@@ -1,11 +1,12 @@
 #include "steps/publish.h"
 
+#include "os/cancel.h"
 #include "os/clock.h"
-#include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
 #include "steps/catalogue.h"
 #include "steps/output.h"
+#include "steps/stage.h"
 
 #include <string.h>
 
@@ -27,10 +28,9 @@ struct item {
 	struct lm_archive_options archive;
 	char compressor[96];
 	char *name;         // of the archive
-	char *staged;       // where a new archive waits for the end of the run; null: the old one stays
-	json_t *metadata;   // new; null: the old one stays
-	json_t *segments;
-	struct lm_buf listing;
+	bool staged;        // a new archive of that name, its segments and its listing wait for the end of the run
+	json_t *metadata;   // new
+	bool metadata_staged; // it differs from what is there
 	struct lm_output output;
 };
 
@@ -38,8 +38,9 @@ struct run {
 	struct lm_project *project;
 	const struct lm_publish_options *options;
 	struct lm_work_plan plan;
-	struct item *items;
+	struct item *items; // by platform
 	size_t count;
+	bool manifest_staged[LM_PLATFORM_COUNT];
 };
 
 static void
@@ -50,10 +51,7 @@ release_run(struct run *run)
 		lm_free(item->folder);
 		lm_prior_release(&item->prior);
 		lm_free(item->name);
-		lm_free(item->staged);
 		json_decref(item->metadata);
-		json_decref(item->segments);
-		lm_buf_release(&item->listing);
 	}
 	lm_free(run->items);
 	lm_work_plan_release(&run->plan);
@@ -177,15 +175,47 @@ same_bytes(const struct item *item, const struct lm_archive_facts *prior, const 
 		lm_cstr_ends(prior->archive_name, extension);
 }
 
+// "<layer>.<what>": the name of a staged file. Yours to lm_free.
+static char *
+staged_name(const struct run *run, const struct item *item, const char *what)
+{
+	return lm_format("%s.%s", run->project->spec.layers[item->work->layer].build_name, what);
+}
+
+static int
+stage_json(const char *folder, const char *name, const json_t *value, struct lm_err *err)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	lm_json_format(value, &text);
+	return lm_stage_write(folder, name, lm_buf_view(&text), err);
+}
+
+// What goes with a new archive: where its segments are, and which entries it has.
+static int
+stage_descriptions(const struct run *run, const struct item *item, const struct lm_archive_result *result,
+	const struct lm_entries *entries, struct lm_err *err)
+{
+	LM_AUTO(lm_json_decref_ptr) json_t *segments = lm_manifest_segments(result);
+	LM_AUTO(lm_buf_release) struct lm_buf listing = {};
+	LM_AUTO(lm_free_ptr) char *segments_name = staged_name(run, item, "segments");
+	LM_AUTO(lm_free_ptr) char *listing_name = staged_name(run, item, "entries");
+	lm_entries_listing(entries, &listing);
+	if (stage_json(item->folder, segments_name, segments, err) < 0)
+		return -1;
+	return lm_stage_write(item->folder, listing_name, lm_buf_view(&listing), err);
+}
+
 static int
 write_archive(struct run *run, struct item *item, const struct lm_assembled *assembled, const struct lm_digest *content,
 	uint64_t build, struct lm_err *err)
 {
-	struct lm_archive_result result = {};
+	LM_AUTO(lm_archive_result_release) struct lm_archive_result result = {};
 	item->name = lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
 		build, run->options->tagged, item->archive.format);
-	item->staged = lm_format("%s/__venvstacks__/staging/%s", item->folder, item->name);
-	if (lm_archive_write(&assembled->entries, &item->archive, item->staged, &result, err) < 0)
+	item->staged = true;
+	LM_AUTO(lm_free_ptr) char *path = lm_stage_path(item->folder, item->name);
+	if (lm_archive_write(&assembled->entries, &item->archive, path, &result, err) < 0 ||
+		stage_descriptions(run, item, &result, &assembled->entries, err) < 0)
 		return -1;
 	struct lm_archive_facts facts = { .archive_build = build,
 		.archive_name = item->name,
@@ -196,12 +226,9 @@ write_archive(struct run *run, struct item *item, const struct lm_assembled *ass
 		.entry_count = result.entry_count,
 		.compressor = result.compressor };
 	item->metadata = layer_metadata(run, item, &facts);
-	item->segments = lm_manifest_segments(&result);
-	lm_entries_listing(&assembled->entries, &item->listing);
 	item->output.state = LM_OUTPUT_WRITTEN;
 	item->output.archive_build = build;
 	item->output.size_bytes = result.size;
-	lm_archive_result_release(&result);
 	return 0;
 }
 
@@ -228,38 +255,148 @@ make_item(struct run *run, struct item *item, struct lm_err *err)
 	return 0;
 }
 
-static int
-make_folders(const char *folder, struct lm_err *err)
+// Whether the file at `place` (from the output folder) has other bytes than this document.
+static bool
+differs(const char *folder, const char *place, const json_t *value)
 {
-	static const char *const names[] = { "env_metadata", "segments", "entries", "staging" };
-	for (size_t i = 0; i < LM_COUNT(names); i++) {
-		LM_AUTO(lm_free_ptr) char *path = lm_format("%s/__venvstacks__/%s", folder, names[i]);
-		if (lm_dir_make(path, err) < 0)
-			return lm_err_wrap(err, "making the output folder");
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, place);
+	lm_json_format(value, &text);
+	return !lm_file_equals(path, text.ptr, text.len);
+}
+
+static char *
+metadata_place(const struct run *run, const struct item *item)
+{
+	return lm_format("__venvstacks__/env_metadata/%s.json", run->project->spec.layers[item->work->layer].build_name);
+}
+
+static int
+stage_metadata(struct run *run, struct item *item, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *place = metadata_place(run, item), *name = staged_name(run, item, "metadata");
+	item->metadata_staged = item->staged || differs(item->folder, place, item->metadata);
+	if (!item->metadata_staged)
+		return 0;
+	if (lm_stage_make(item->folder, err) < 0)
+		return -1;
+	return stage_json(item->folder, name, item->metadata, err);
+}
+
+#define STAGED_MANIFEST "manifest"
+
+// The manifest of one platform's folder as it will be.
+static int
+stage_manifest(struct run *run, const char *folder, enum lm_platform platform, json_t **manifest, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) json_t **fresh = lm_alloc_array(run->project->spec.layer_count, sizeof(json_t *));
+	for (size_t i = 0; i < run->count; i++)
+		if (run->items[i].work->platform == platform)
+			fresh[run->items[i].work->layer] = run->items[i].metadata;
+	if (lm_manifest_make(run->project, folder, platform, fresh, manifest, err) < 0)
+		return -1;
+	run->manifest_staged[platform] = differs(folder, LM_MANIFEST_PATH, *manifest);
+	if (!run->manifest_staged[platform])
+		return 0;
+	if (lm_stage_make(folder, err) < 0)
+		return -1;
+	return stage_json(folder, STAGED_MANIFEST, *manifest, err);
+}
+
+// Is this the last item of its platform?
+static bool
+is_last(const struct run *run, size_t index)
+{
+	return index + 1 == run->count || run->items[index + 1].work->platform != run->items[index].work->platform;
+}
+
+static int
+stage_run(struct run *run, struct lm_outputs *outputs, struct lm_err *err)
+{
+	outputs->manifests = json_object();
+	for (size_t i = 0; i < run->count; i++) {
+		struct item *item = &run->items[i];
+		json_t *manifest = nullptr;
+		if (stage_metadata(run, item, err) < 0)
+			return -1;
+		if (!is_last(run, i))
+			continue;
+		int rc = stage_manifest(run, item->folder, item->work->platform, &manifest, err);
+		(void)json_object_set_new(outputs->manifests, lm_platform_name(item->work->platform), manifest);
+		if (rc < 0)
+			return -1;
 	}
 	return 0;
 }
 
-// Everything was made: put it where readers look. The metadata of an archive goes before the archive does and comes back after
-// it, so that at no instant an archive is described by the metadata of another.
+// A new archive, its segments and its listing get their places.
 static int
-commit_item(struct run *run, struct item *item, struct lm_err *err)
+place_archive(const struct run *run, const struct item *item, struct lm_err *err)
 {
-	const char *name = run->project->spec.layers[item->work->layer].build_name;
-	LM_AUTO(lm_free_ptr) char *metadata = lm_metadata_path(run->project, item->folder, item->work->layer);
-	if (item->metadata == nullptr)
+	const char *layer = run->project->spec.layers[item->work->layer].build_name, *folder = item->folder;
+	LM_AUTO(lm_free_ptr) char *segments = lm_format("__venvstacks__/segments/%s.json", layer);
+	LM_AUTO(lm_free_ptr) char *listing = lm_format("__venvstacks__/entries/%s.txt", layer);
+	LM_AUTO(lm_free_ptr) char *segments_name = staged_name(run, item, "segments");
+	LM_AUTO(lm_free_ptr) char *listing_name = staged_name(run, item, "entries");
+	if (lm_stage_place(folder, item->name, item->name, err) < 0 || lm_stage_place(folder, segments_name, segments, err) < 0)
+		return -1;
+	return lm_stage_place(folder, listing_name, listing, err);
+}
+
+// What is done to the layers of a folder, one step after the other; each is on disk before the next begins.
+enum placing { REMOVE_METADATA, PLACE_ARCHIVE, PLACE_METADATA, PLACING_COUNT };
+
+static int
+place_step(const struct run *run, const struct item *item, enum placing step, bool *changed, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *metadata = metadata_place(run, item), *staged = staged_name(run, item, "metadata");
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, metadata);
+	if (step == PLACE_METADATA ? !item->metadata_staged : !item->staged)
 		return 0;
-	if (item->staged != nullptr) {
-		LM_AUTO(lm_free_ptr) char *final = lm_path_join(item->folder, item->name);
-		LM_AUTO(lm_free_ptr) char *segments = lm_format("%s/__venvstacks__/segments/%s.json", item->folder, name);
-		LM_AUTO(lm_free_ptr) char *listing = lm_format("%s/__venvstacks__/entries/%s.txt", item->folder, name);
-		if (lm_file_remove(metadata, err) < 0 || lm_file_rename(item->staged, final, err) < 0 ||
-			lm_json_write(segments, item->segments, err) < 0 ||
-			lm_file_replace(listing, lm_buf_cstr(&item->listing), item->listing.len, 0644, err) < 0)
-			return lm_err_wrap(err, "publishing layer '%s'", name);
+	*changed = true;
+	switch (step) {
+	case REMOVE_METADATA:
+		return lm_file_remove(path, err);
+	case PLACE_ARCHIVE:
+		return place_archive(run, item, err);
+	default:
+		return lm_stage_place(item->folder, staged, metadata, err);
 	}
-	if (lm_json_write(metadata, item->metadata, err) < 0)
-		return lm_err_wrap(err, "publishing layer '%s'", name);
+}
+
+// Put the layers of one folder where readers look, and its manifest last. All is in the staging folder, so there are only renames
+// to do. The metadata of an archive goes before the archive does and comes back after it: at no instant is an archive described
+// by the metadata of another.
+static int
+place_folder(const struct run *run, size_t first, size_t end, struct lm_err *err)
+{
+	const char *folder = run->items[first].folder;
+	for (enum placing step = 0; step < PLACING_COUNT; step++) {
+		bool changed = false;
+		for (size_t i = first; i < end; i++)
+			if (place_step(run, &run->items[i], step, &changed, err) < 0)
+				return lm_err_wrap(err, "publishing layer '%s'",
+					run->project->spec.layers[run->items[i].work->layer].build_name);
+		if (changed && lm_stage_flush(folder, err) < 0)
+			return -1;
+	}
+	if (run->manifest_staged[run->items[first].work->platform] &&
+		(lm_stage_place(folder, STAGED_MANIFEST, LM_MANIFEST_PATH, err) < 0 || lm_stage_flush(folder, err) < 0))
+		return lm_err_wrap(err, "writing the manifest");
+	return lm_stage_drop(folder, err);
+}
+
+static int
+place_run(const struct run *run, struct lm_err *err)
+{
+	size_t first = 0;
+	for (size_t i = 0; i < run->count; i++) {
+		if (!is_last(run, i))
+			continue;
+		if (place_folder(run, first, i + 1, err) < 0)
+			return -1;
+		first = i + 1;
+	}
 	return 0;
 }
 
@@ -272,9 +409,7 @@ record_artifacts(struct run *run, struct lm_err *err)
 	for (size_t i = 0; i < run->count; i++) {
 		const struct item *item = &run->items[i];
 		const struct lm_layer_lock *lock = &run->project->locks[item->work->layer];
-		if (item->staged == nullptr)
-			continue;
-		LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, item->name);
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(item->folder, lm_json_string(item->metadata, "archive_name"));
 		LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(path);
 		struct lm_artifact *artifact = &artifacts[count++];
 		*artifact = (struct lm_artifact){ .layer = run->project->spec.layers[item->work->layer].build_name,
@@ -292,28 +427,6 @@ record_artifacts(struct run *run, struct lm_err *err)
 	return lm_catalogue_record(run->project, artifacts, count, err);
 }
 
-// Metadata and manifests, per folder: the manifest last.
-static int
-commit_run(struct run *run, struct lm_outputs *outputs, struct lm_err *err)
-{
-	outputs->manifests = json_object();
-	for (size_t i = 0; i < run->count; i++)
-		if (commit_item(run, &run->items[i], err) < 0)
-			return -1;
-	for (size_t i = 0; i < run->count; i++) {
-		const struct item *item = &run->items[i];
-		if (i + 1 < run->count && run->items[i + 1].work->platform == item->work->platform)
-			continue;
-		json_t *manifest = nullptr;
-		LM_AUTO(lm_free_ptr) char *staging = lm_path_join(item->folder, "__venvstacks__/staging");
-		if (lm_manifest_write(run->project, item->folder, item->work->platform, &manifest, err) < 0 ||
-			lm_dir_remove(staging, err) < 0)
-			return -1;
-		(void)json_object_set_new(outputs->manifests, lm_platform_name(item->work->platform), manifest);
-	}
-	return record_artifacts(run, err);
-}
-
 static int
 run_items(struct run *run, struct lm_err *err)
 {
@@ -323,7 +436,7 @@ run_items(struct run *run, struct lm_err *err)
 		struct item *item = &run->items[i];
 		if (!item->work->dirty)
 			continue;
-		if (make_folders(item->folder, err) < 0 || make_item(run, item, err) < 0)
+		if (lm_cancel_check(err) < 0 || lm_stage_make(item->folder, err) < 0 || make_item(run, item, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -334,13 +447,33 @@ static void
 drop_staged(const struct run *run)
 {
 	for (size_t i = 0; i < run->count; i++) {
-		if (run->items[i].staged == nullptr)
-			continue;
 		struct lm_err ignored = {};
-		LM_AUTO(lm_free_ptr) char *staging = lm_path_join(run->items[i].folder, "__venvstacks__/staging");
-		if (lm_dir_remove(staging, &ignored) < 0)
+		if (is_last(run, i) && lm_stage_drop(run->items[i].folder, &ignored) < 0)
 			lm_emit_warning(&run->project->settings.sink, "%s", ignored.text);
 	}
+}
+
+static int
+sweep_folders(const struct run *run, struct lm_err *err)
+{
+	for (size_t i = 0; i < run->count; i++)
+		if (is_last(run, i) && lm_stage_sweep(run->items[i].folder, err) < 0)
+			return -1;
+	return 0;
+}
+
+// After the renames began, an interruption waits until they are done.
+static int
+make_and_place(struct run *run, struct lm_outputs *outputs, struct lm_err *err)
+{
+	if (sweep_folders(run, err) < 0)
+		return -1;
+	if (run_items(run, err) < 0 || stage_run(run, outputs, err) < 0 || lm_cancel_check(err) < 0 ||
+		place_run(run, err) < 0) {
+		drop_staged(run);
+		return -1;
+	}
+	return record_artifacts(run, err);
 }
 
 static void
@@ -380,10 +513,8 @@ lm_step_publish(
 		if (prepare_item(&run, item, err) < 0)
 			return -1;
 	}
-	if (!options->dry_run && (run_items(&run, err) < 0 || commit_run(&run, outputs, err) < 0)) {
-		drop_staged(&run);
+	if (!options->dry_run && make_and_place(&run, outputs, err) < 0)
 		return -1;
-	}
 	report(&run, outputs);
 	return 0;
 }

@@ -208,9 +208,12 @@ write_manifests(struct run *run, struct lm_err *err)
 		json_t *manifest = nullptr;
 		LM_AUTO(lm_free_ptr)
 		char *folder = lm_output_folder(run->options->folder, run->options->platforms, (enum lm_platform)p);
-		if (lm_manifest_write(run->project, folder, (enum lm_platform)p, &manifest, err) < 0)
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, LM_MANIFEST_PATH);
+		if (lm_manifest_make(run->project, folder, (enum lm_platform)p, nullptr, &manifest, err) < 0)
 			return -1;
 		(void)json_object_set_new(run->outputs->manifests, lm_platform_name((enum lm_platform)p), manifest);
+		if (lm_json_write(path, manifest, err) < 0)
+			return lm_err_wrap(err, "writing the manifest");
 	}
 	return 0;
 }
