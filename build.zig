@@ -7,9 +7,11 @@ const std = @import("std");
 const zon = @import("build.zig.zon");
 
 const cflags = [_][]const u8{
-    "-std=c23",             "-Wall",               "-Wextra", "-Wpedantic",      "-Wshadow",
-    "-Wconversion",         "-Wstrict-prototypes", "-Wvla",   "-Wwrite-strings", "-Werror",
+    "-std=c23",             "-Wall",                     "-Wextra", "-Wpedantic",      "-Wshadow",
+    "-Wconversion",         "-Wstrict-prototypes",       "-Wvla",   "-Wwrite-strings", "-Werror",
     "-fno-strict-aliasing",
+    // debug information would name the checkout's folder
+    "-fdebug-compilation-dir=.",
 };
 const modules = [_][]const u8{
     "base", "os", "text", "digest", "net", "archive", "db", "store", "python", "stack", "layer", "steps", "api",
