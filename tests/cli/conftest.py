@@ -15,12 +15,20 @@ import wheelhouse
 RUNTIME_SIZE = 400_000
 
 
-@pytest.fixture
-def small(tmp_path, lamina):
-    """A small stack (support/smallstack.py), locked."""
-    stack = smallstack.SmallStack(tmp_path / "small", lamina)
-    stack.lock()
+@pytest.fixture(scope="session")
+def locked(session_environment, tmp_path_factory, lamina):
+    """A small stack (support/smallstack.py), locked, that tests only read from: they publish into folders of their own."""
+    with session_environment():
+        stack = smallstack.SmallStack(tmp_path_factory.mktemp("locked") / "small", lamina)
+        stack.make()
+        stack.lock()
     return stack
+
+
+@pytest.fixture
+def small(locked, tmp_path):
+    """A locked small stack of the test's own."""
+    return locked.copy(tmp_path / "small")
 
 
 def page(body):
@@ -52,6 +60,7 @@ class Served:
         name = "".join(("/", *packages, "runtime.tar"))  # one server for all stacks of a file
         self.go.set()
         self.stack = stack = smallstack.SmallStack(folder, lamina)
+        stack.make()
         archive = stack.spec.parent / f"{smallstack.HOST}.tar"
         old = hashlib.sha256(archive.read_bytes()).hexdigest()
         body = archive.read_bytes().ljust(RUNTIME_SIZE, b"\0")  # zero blocks behind the end of a tar are allowed
