@@ -40,6 +40,9 @@ struct lm_outfile {
 
 [[nodiscard]] int lm_outfile_open(struct lm_outfile *file, const char *path, unsigned mode, struct lm_err *err);
 [[nodiscard]] int lm_outfile_write(struct lm_outfile *file, const void *bytes, size_t len, struct lm_err *err);
+// Flush to disk and close: lm_outfile_commit has only to rename then. For files that shall all appear or none; the caller
+// keeps others from sweeping the folder meanwhile.
+[[nodiscard]] int lm_outfile_flush(struct lm_outfile *file, struct lm_err *err);
 // Flush to disk, rename to the final path, flush the folder.
 [[nodiscard]] int lm_outfile_commit(struct lm_outfile *file, struct lm_err *err);
 void lm_outfile_abandon(struct lm_outfile *file); // closes and removes what was written

@@ -104,18 +104,40 @@ forget(struct lm_outfile *file)
 
 // close(2) counts: some file systems tell only then that the disk is full.
 static int
-flush_and_rename(struct lm_outfile *file)
+flush_and_close(struct lm_outfile *file)
 {
+	if (!file->open)
+		return 0;
 	if (fchmod(file->fd, (mode_t)file->mode) < 0 || fsync(file->fd) < 0)
 		return errno;
 	file->open = false;
 	if (close(file->fd) < 0 && errno != EINTR)
 		return errno;
 	LM_KILL_POINT("outfile: flushed");
+	return 0;
+}
+
+static int
+flush_and_rename(struct lm_outfile *file)
+{
+	int sys = flush_and_close(file);
+	if (sys != 0)
+		return sys;
 	if (rename(file->temp_path, file->path) < 0)
 		return errno;
 	LM_KILL_POINT("outfile: renamed");
 	return 0;
+}
+
+int
+lm_outfile_flush(struct lm_outfile *file, struct lm_err *err)
+{
+	int sys = flush_and_close(file);
+	if (sys == 0)
+		return 0;
+	(void)lm_fd_fail(err, sys, "write", file->path);
+	lm_outfile_abandon(file);
+	return -1;
 }
 
 int

@@ -1,10 +1,12 @@
 #include "steps/amend.h"
 
+#include "steps/missing.h"
+
 #include <string.h>
 
-// Which of the layer's platforms a package is for.
-static int
-applies_on(const struct lm_layer_spec *layer, const struct lm_lock_package *package, lm_platform_set *out, struct lm_err *err)
+int
+lm_amend_applies_on(
+	const struct lm_layer_spec *layer, const struct lm_lock_package *package, lm_platform_set *out, struct lm_err *err)
 {
 	*out = 0;
 	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
@@ -52,6 +54,16 @@ find_provider(const struct lm_project *project, size_t index, const struct lm_lo
 	return 0;
 }
 
+char *
+lm_amend_platform_marker(lm_platform_set set, struct lm_arena *arena)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	for (int p = 0; p < LM_PLATFORM_COUNT; p++)
+		if ((set & (1u << p)) != 0)
+			lm_buf_format(&text, "%s(%s)", text.len == 0 ? "" : " or ", lm_platform_marker((enum lm_platform)p));
+	return lm_arena_strdup(arena, lm_buf_cstr(&text));
+}
+
 // The marker of an entry that holds on `set` of the layer's platforms: none when that is all of them, the resolver's when
 // nothing was split off, else the platforms themselves.
 static char *
@@ -62,75 +74,13 @@ marker_for(const struct lm_layer_spec *layer, const struct lm_lock_package *pack
 		return nullptr;
 	if (set == applies && package->marker != nullptr)
 		return lm_arena_strdup(arena, package->marker);
-	LM_AUTO(lm_buf_release) struct lm_buf text = {};
-	for (int p = 0; p < LM_PLATFORM_COUNT; p++)
-		if ((set & (1u << p)) != 0)
-			lm_buf_format(&text, "%s(%s)", text.len == 0 ? "" : " or ", lm_platform_marker((enum lm_platform)p));
-	return lm_arena_strdup(arena, lm_buf_cstr(&text));
-}
-
-static void
-name_target(const struct lm_target *target, struct lm_buf *out)
-{
-	lm_buf_text(out, lm_platform_name(target->platform));
-	if (lm_platform_is_linux(target->platform))
-		lm_buf_format(out, " (glibc %u.%u)", target->glibc_major, target->glibc_minor);
-	if (lm_platform_is_macos(target->platform))
-		lm_buf_format(out, " (macOS %u.%u)", target->macos_major, target->macos_minor);
-}
-
-// Findings about missing wheels, one line a package; and the platforms on which nothing is missing.
-struct missing {
-	struct lm_buf lines;
-	lm_platform_set lacking;
-};
-
-static void
-note_missing(const struct lm_layer_spec *layer, const struct lm_lock_package *package, lm_platform_set lacking,
-	struct missing *missing)
-{
-	missing->lacking |= lacking;
-	lm_buf_format(&missing->lines, "\n  %s %s has no wheel for ", package->name, package->version);
-	for (int p = 0, n = 0; p < LM_PLATFORM_COUNT; p++) {
-		if ((lacking & (1u << p)) == 0)
-			continue;
-		struct lm_target target = lm_layer_target(layer, (enum lm_platform)p);
-		lm_buf_text(&missing->lines, n++ == 0 ? "" : ", ");
-		name_target(&target, &missing->lines);
-	}
-	int n = 0;
-	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
-		struct lm_target target = lm_layer_target(layer, (enum lm_platform)p);
-		if (lm_lock_best_wheel(package, &target) != nullptr)
-			lm_buf_format(&missing->lines, "%s%s", n++ == 0 ? "; it has wheels for " : ", ",
-				lm_platform_name((enum lm_platform)p));
-	}
-	if (n == 0)
-		lm_buf_text(&missing->lines,
-			package->has_sdist && package->wheel_count == 0 ? "; it has only a source distribution"
-									: "; it has wheels for none of our platforms");
-}
-
-static int
-report_missing(const struct lm_layer_spec *layer, const struct missing *missing, struct lm_err *err)
-{
-	LM_AUTO(lm_buf_release) struct lm_buf works = {};
-	for (int p = 0; p < LM_PLATFORM_COUNT; p++)
-		if ((layer->platforms & ~missing->lacking & (1u << p)) != 0)
-			lm_buf_format(&works, "%s\"%s\"", works.len == 0 ? "" : ", ", lm_platform_name((enum lm_platform)p));
-	if (works.len == 0)
-		return lm_err_set(err, LM_E_NOT_FOUND, "wheels are missing, and no platform has all of them:%s",
-			lm_buf_cstr(&missing->lines));
-	return lm_err_set(err, LM_E_NOT_FOUND,
-		"wheels are missing:%s\nplatforms that would work: platforms = [%s]; or declare a newer linux_target or "
-		"macosx_target",
-		lm_buf_cstr(&missing->lines), works.ptr);
+	return lm_amend_platform_marker(set, arena);
 }
 
 // The wheels this layer installs on `set`: the best one of each platform, each file once.
 static void
 keep_wheels(const struct lm_layer_spec *layer, const struct lm_lock_package *package, lm_platform_set set,
-	struct lm_lock_package *out, struct lm_arena *arena, struct missing *missing)
+	struct lm_lock_package *out, struct lm_arena *arena, struct lm_missing *missing)
 {
 	LM_AUTO(lm_free_ptr) bool *keep = lm_alloc_array(package->wheel_count, sizeof *keep);
 	lm_platform_set lacking = 0;
@@ -145,7 +95,7 @@ keep_wheels(const struct lm_layer_spec *layer, const struct lm_lock_package *pac
 			keep[best - package->wheels] = true;
 	}
 	if (lacking != 0)
-		note_missing(layer, package, lacking, missing);
+		lm_missing_note(layer, package, lacking, missing);
 	out->wheels = lm_arena_alloc(arena, package->wheel_count * sizeof *out->wheels);
 	out->wheel_count = 0;
 	for (size_t i = 0; i < package->wheel_count; i++) {
@@ -173,12 +123,12 @@ add_package(struct lm_pylock *out, const struct lm_lock_package *package, char *
 
 static int
 amend_package(struct lm_project *project, size_t index, const struct lm_lock_package *package, struct lm_pylock *out,
-	struct missing *missing, struct lm_err *err)
+	struct lm_missing *missing, struct lm_err *err)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	lm_platform_set applies = 0, inherited[LM_PLATFORM_COUNT] = {}, own = 0;
 	size_t providers[LM_PLATFORM_COUNT], provider_count = 0;
-	if (applies_on(layer, package, &applies, err) < 0)
+	if (lm_amend_applies_on(layer, package, &applies, err) < 0)
 		return -1;
 	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
 		size_t provider = SIZE_MAX, at = 0;
@@ -216,35 +166,11 @@ lm_amend(struct lm_project *project, size_t index, const struct lm_pylock *resol
 	out->requires_python = lm_arena_format(&out->arena, "==%u.%u.*", layer->py_major, layer->py_minor);
 	// a package can be provided by another layer on each platform, and be installed by this one on others
 	out->packages = lm_arena_alloc(&out->arena, resolved->package_count * (LM_PLATFORM_COUNT + 1) * sizeof *out->packages);
-	struct missing missing = {};
+	LM_AUTO(lm_missing_release) struct lm_missing missing = {};
 	int rc = 0;
 	for (size_t i = 0; i < resolved->package_count && rc == 0; i++)
 		rc = amend_package(project, index, &resolved->packages[i], out, &missing, err);
 	if (rc == 0 && missing.lacking != 0)
-		rc = report_missing(layer, &missing, err);
-	lm_buf_release(&missing.lines);
+		rc = lm_missing_report(layer, &missing, err);
 	return rc;
-}
-
-void
-lm_amend_explain_failure(struct lm_project *project, const struct lm_resolve *resolve, struct lm_err *err)
-{
-	LM_AUTO(lm_buf_release) struct lm_buf works = {};
-	if (__builtin_popcount(resolve->platforms) < 2)
-		return;
-	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
-		if ((resolve->platforms & (1u << p)) == 0)
-			continue;
-		struct lm_resolve single = *resolve;
-		single.platforms = 1u << p;
-		struct lm_pylock ignored = {};
-		struct lm_err other = {};
-		if (lm_uv_resolve(project, &single, &ignored, &other) == 0)
-			lm_buf_format(&works, "%s\"%s\"", works.len == 0 ? "" : ", ", lm_platform_name((enum lm_platform)p));
-		lm_pylock_release(&ignored);
-		if (other.code == LM_E_INTERRUPTED)
-			return;
-	}
-	if (works.len > 0)
-		lm_err_append(err, "\nplatforms that would work: platforms = [%s]", works.ptr);
 }

@@ -9,5 +9,8 @@
 [[nodiscard]] int lm_amend(
 	struct lm_project *project, size_t layer, const struct lm_pylock *resolved, struct lm_pylock *out, struct lm_err *err);
 
-// After a failed resolution for several platforms: find which of them would resolve alone, and add that to the text.
-void lm_amend_explain_failure(struct lm_project *project, const struct lm_resolve *resolve, struct lm_err *err);
+// Which of the layer's platforms a package is for.
+[[nodiscard]] int lm_amend_applies_on(
+	const struct lm_layer_spec *layer, const struct lm_lock_package *package, lm_platform_set *out, struct lm_err *err);
+// A marker that holds on exactly these platforms.
+char *lm_amend_platform_marker(lm_platform_set set, struct lm_arena *arena);

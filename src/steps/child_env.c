@@ -10,8 +10,9 @@ static bool
 resolver_may_see(const char *variable)
 {
 	static const char *const kept[] = { "UV_DEFAULT_INDEX=", "UV_INDEX=", "UV_INDEX_URL=", "UV_EXTRA_INDEX_URL=",
-		"UV_INDEX_", "UV_FIND_LINKS=", "UV_CACHE_DIR=", "UV_NATIVE_TLS=", "UV_SYSTEM_CERTS=", "UV_INSECURE_HOST=",
-		"UV_OFFLINE=", "UV_HTTP_", "UV_KEYRING_PROVIDER=", "UV_CONCURRENT_", "UV_NETRC=" };
+		"UV_INDEX_",
+		"UV_CACHE_DIR=", "UV_NATIVE_TLS=", "UV_SYSTEM_CERTS=", "UV_INSECURE_HOST=", "UV_OFFLINE=", "UV_HTTP_",
+		"UV_KEYRING_PROVIDER=", "UV_CONCURRENT_", "UV_NETRC=" };
 	if (!lm_cstr_starts(variable, "UV_"))
 		return true;
 	if (lm_cstr_starts(variable, "UV_INDEX_STRATEGY="))

@@ -1,42 +1,26 @@
 #include "steps/lock.h"
 
+#include "os/cancel.h"
 #include "os/clock.h"
-#include "os/dir.h"
-#include "os/file.h"
-#include "os/path.h"
 #include "steps/amend.h"
+#include "steps/lock_files.h"
+#include "steps/missing.h"
 #include "steps/output.h"
+#include "steps/pins.h"
 #include "steps/sources.h"
 #include "steps/uv.h"
 
-#include <string.h>
-
-// The pins of all layers below as constraints: what comes first in import order wins.
-static void
-lower_constraints(const struct lm_project *project, size_t index, struct lm_strings *constraints)
+static int
+resolve(struct lm_project *project, const struct lm_resolve *resolve, const struct lm_pins *pins, struct lm_pylock *out,
+	struct lm_err *err)
 {
-	const struct lm_layer_spec *layer = &project->spec.layers[index];
-	struct lm_strings seen = {}; // "name" pinned by a layer nearer to us
-	for (size_t i = 0; i < project->spec.constraint_count; i++)
-		lm_strings_add(constraints, project->spec.constraints[i]);
-	for (size_t i = 0; i < layer->lower_count; i++) {
-		const struct lm_pylock *lock = &project->locks[layer->lower[i]].pylock;
-		size_t known = seen.count;
-		for (size_t j = 0; j < lock->package_count; j++) {
-			const struct lm_lock_package *package = &lock->packages[j];
-			struct lm_strings nearer = { .items = seen.items, .count = known };
-			if (package->inherited || lm_strings_has(&nearer, package->name))
-				continue;
-			LM_AUTO(lm_free_ptr)
-			char *line = package->marker == nullptr
-				? lm_format("%s==%s", package->name, package->version)
-				: lm_format("%s==%s ; %s", package->name, package->version, package->marker);
-			lm_strings_add(constraints, line);
-			lm_strings_add(&seen, package->name);
-		}
+	if (lm_uv_resolve(project, resolve, out, err) == 0)
+		return 0;
+	if (err->code == LM_E_CONFLICT) {
+		lm_missing_explain(project, resolve, err);
+		lm_pins_explain(project, pins, err);
 	}
-	lm_strings_release(&seen);
-	lm_strings_sort(constraints);
+	return -1;
 }
 
 static int
@@ -44,27 +28,31 @@ resolve_layer(struct lm_project *project, size_t index, bool reset, struct lm_py
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	const struct lm_layer_lock *old = &project->locks[index];
-	struct lm_strings requirements = {}, constraints = {};
+	LM_AUTO(lm_strings_release) struct lm_strings requirements = {}, constraints = {};
+	LM_AUTO(lm_pins_release) struct lm_pins pins = {};
+	if (layer->requirement_count == 0 || layer->platforms == 0)
+		return 0; // the answer is known
+	if (lm_pins_collect(project, index, &pins, err) < 0)
+		return -1;
 	for (size_t i = 0; i < layer->requirement_count; i++)
 		lm_strings_add(&requirements, layer->requirements[i].text);
-	lower_constraints(project, index, &constraints);
-	struct lm_resolve resolve = { .layer = index,
+	for (size_t i = 0; i < project->spec.constraint_count; i++)
+		lm_strings_add(&constraints, project->spec.constraints[i]);
+	for (size_t i = 0; i < pins.count; i++)
+		lm_strings_add(&constraints, pins.items[i].constraint);
+	lm_strings_sort(&constraints);
+	struct lm_resolve question = { .layer = index,
 		.platforms = layer->platforms,
 		.requirements = &requirements,
 		.constraints = &constraints,
 		.preferences = reset || !old->present ? nullptr : &old->pylock,
 		.local_wheels = true };
-	int rc = lm_uv_resolve(project, &resolve, out, err);
-	if (rc < 0 && err->code == LM_E_CHILD)
-		lm_amend_explain_failure(project, &resolve, err);
-	lm_strings_release(&requirements);
-	lm_strings_release(&constraints);
-	return rc;
+	return resolve(project, &question, &pins, out, err);
 }
 
 // Runtime layers: the archive of each platform they are built for, as far as one is known.
 static int
-record_runtimes(struct lm_project *project, size_t index, struct lm_pylock *lock, struct lm_err *err)
+record_runtimes(struct lm_project *project, size_t index, bool reset, struct lm_pylock *lock, struct lm_err *err)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	lock->runtimes = lm_arena_alloc(&lock->arena, LM_PLATFORM_COUNT * sizeof *lock->runtimes);
@@ -73,7 +61,7 @@ record_runtimes(struct lm_project *project, size_t index, struct lm_pylock *lock
 		if ((layer->platforms & (1u << p)) == 0)
 			continue;
 		LM_AUTO(lm_runtime_source_release) struct lm_runtime_source source = {};
-		if (lm_runtime_locate(project, index, (enum lm_platform)p, &source, err) < 0) {
+		if (lm_runtime_locate(project, index, (enum lm_platform)p, !reset, &source, err) < 0) {
 			if (err->code != LM_E_NOT_FOUND)
 				return -1;
 			lm_emit_note(&project->settings.sink, "%s", err->text);
@@ -87,67 +75,6 @@ record_runtimes(struct lm_project *project, size_t index, struct lm_pylock *lock
 		runtime->url = source.url == nullptr ? nullptr : lm_arena_strdup(&lock->arena, source.url);
 	}
 	return 0;
-}
-
-// The four files of a layer's lock, as text.
-struct lock_files {
-	struct lm_buf pylock, meta, packages, requirements;
-};
-
-static void
-release_files(struct lock_files *files)
-{
-	lm_buf_release(&files->pylock);
-	lm_buf_release(&files->meta);
-	lm_buf_release(&files->packages);
-	lm_buf_release(&files->requirements);
-}
-
-static void
-write_summaries(const struct lm_layer_spec *layer, const struct lm_pylock *lock, struct lock_files *files)
-{
-	lm_buf_text(&files->packages, "# Written by lamina. Do not edit: relock to change.\n");
-	for (size_t i = 0; i < lock->package_count; i++) {
-		const struct lm_lock_package *package = &lock->packages[i];
-		lm_buf_format(&files->packages, "%s==%s", package->name, package->version);
-		if (package->marker != nullptr)
-			lm_buf_format(&files->packages, " ; %s", package->marker);
-		if (package->inherited)
-			lm_buf_format(&files->packages, "  # from %s", package->inherited_from);
-		lm_buf_byte(&files->packages, '\n');
-	}
-	lm_buf_text(&files->requirements, "# Written by lamina. Do not edit: relock to change.\n");
-	for (size_t i = 0; i < layer->requirement_count; i++)
-		lm_buf_format(&files->requirements, "%s\n", layer->requirements[i].text);
-}
-
-// Write all files beside, then rename all: what can fail for want of space fails before anything changed.
-static int
-replace_files(const struct lm_project *project, size_t index, const struct lock_files *files, struct lm_err *err)
-{
-	const struct {
-		const char *kind;
-		const struct lm_buf *text;
-	} rows[] = { { "requirements", &files->requirements }, { "packages", &files->packages }, { "pylock", &files->pylock },
-		{ "meta", &files->meta } };
-	struct lm_outfile out[LM_COUNT(rows)] = {};
-	LM_AUTO(lm_free_ptr) char *some = lm_project_lock_path(project, index, "meta");
-	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(some);
-	int rc = lm_dir_make(folder, err);
-	for (size_t i = 0; i < LM_COUNT(rows) && rc == 0; i++) {
-		LM_AUTO(lm_free_ptr) char *path = lm_project_lock_path(project, index, rows[i].kind);
-		if (lm_file_equals(path, rows[i].text->ptr, rows[i].text->len))
-			continue;
-		rc = lm_outfile_open(&out[i], path, 0644, err);
-		if (rc == 0)
-			rc = lm_outfile_write(&out[i], rows[i].text->ptr, rows[i].text->len, err);
-	}
-	for (size_t i = 0; i < LM_COUNT(rows) && rc == 0; i++)
-		if (out[i].open)
-			rc = lm_outfile_commit(&out[i], err);
-	for (size_t i = 0; i < LM_COUNT(rows); i++)
-		lm_outfile_abandon(&out[i]);
-	return rc < 0 ? lm_err_wrap(err, "writing the lock of layer '%s'", project->spec.layers[index].name) : 0;
 }
 
 // Version and time of the new lock: they change only when the lock does.
@@ -166,50 +93,67 @@ fill_meta(const struct lm_project *project, size_t index, const struct lm_buf *t
 
 // Judge one layer's lock from its files as they are now.
 static int
-judge(struct lm_project *project, size_t index, struct lm_err *err)
+judge_files(struct lm_project *project, size_t index, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *lock_path = lm_project_lock_path(project, index, "pylock");
 	LM_AUTO(lm_free_ptr) char *meta_path = lm_project_lock_path(project, index, "meta");
 	LM_AUTO(lm_free_ptr) char *lock_text = nullptr, *meta_text = nullptr;
+	size_t errors = project->diags.errors;
 	if (lm_project_read_lock_files(project, index, &lock_text, &meta_text, err) < 0)
 		return -1;
-	lm_layer_lock_release(&project->locks[index]);
 	lm_layer_lock_judge(&project->spec, index, project->locks, lock_text, meta_text, project->modules[index].hash,
 		&project->diags, lock_path, meta_path);
-	return 0;
+	return project->diags.errors == errors ? 0 : lm_project_damaged(err);
+}
+
+// What is new about the locks, until all of them are written.
+struct fresh {
+	struct lm_lock_files *files; // one per layer of the spec; empty where nothing is new
+	bool *changed;               // per layer: its lock file is another one
+	size_t count;
+};
+
+static void
+release_fresh(struct fresh *fresh)
+{
+	for (size_t i = 0; i < fresh->count; i++)
+		lm_lock_files_release(&fresh->files[i]);
+	lm_free(fresh->files);
+	lm_free(fresh->changed);
 }
 
 static int
-lock_layer(struct lm_project *project, size_t index, bool forced, bool reset, struct lm_err *err)
+make_lock(struct lm_project *project, size_t index, bool reset, struct lm_pylock *lock, struct lm_err *err)
 {
-	const struct lm_layer_spec *layer = &project->spec.layers[index];
-	LM_AUTO(lm_pylock_release) struct lm_pylock resolved = {}, lock = {};
-	LM_AUTO(release_files) struct lock_files files = {};
+	LM_AUTO(lm_pylock_release) struct lm_pylock resolved = {};
+	if (resolve_layer(project, index, reset, &resolved, err) < 0 || lm_amend(project, index, &resolved, lock, err) < 0)
+		return -1;
+	if (project->spec.layers[index].kind != LM_RUNTIME)
+		return 0;
+	return record_runtimes(project, index, reset, lock, err);
+}
+
+static int
+lock_layer(struct lm_project *project, size_t index, bool forced, bool reset, struct fresh *fresh, struct lm_err *err)
+{
+	const struct lm_layer_lock *old = &project->locks[index];
+	LM_AUTO(lm_pylock_release) struct lm_pylock lock = {};
+	struct lm_lock_files *files = &fresh->files[index];
 	struct lm_lock_meta meta = {};
 	const struct lm_pylock *current = &lock;
-	if (project->locks[index].present && !project->locks[index].valid && !project->locks[index].needs_resolve && !reset &&
-		!forced) {
-		current = &project->locks[index].pylock; // only the version goes on
-	} else {
-		if (resolve_layer(project, index, reset, &resolved, err) < 0 ||
-			lm_amend(project, index, &resolved, &lock, err) < 0)
-			return -1;
-		if (layer->kind == LM_RUNTIME && record_runtimes(project, index, &lock, err) < 0)
-			return -1;
-	}
-	lm_pylock_format(current, project->spec.lock_urls, &files.pylock);
-	fill_meta(project, index, &files.pylock, &meta);
-	lm_lock_meta_format(&meta, &files.meta);
-	write_summaries(layer, current, &files);
-	size_t package_count = current->package_count;
-	bool changed = !project->locks[index].present ||
-		!lm_cstr_equal(project->locks[index].meta.requirements_hash, meta.requirements_hash);
-	if (replace_files(project, index, &files, err) < 0 || judge(project, index, err) < 0)
+	if (old->present && !old->valid && !old->needs_resolve && !reset && !forced)
+		current = &old->pylock; // only the version goes on
+	else if (make_lock(project, index, reset, &lock, err) < 0)
 		return -1;
+	lm_pylock_format(current, project->spec.lock_urls, &files->pylock);
+	fill_meta(project, index, &files->pylock, &meta);
+	lm_lock_meta_format(&meta, &files->meta);
+	lm_lock_files_summarize(&project->spec.layers[index], current, files);
+	fresh->changed[index] = !old->present || !lm_cstr_equal(old->meta.requirements_hash, meta.requirements_hash);
+	lm_layer_lock_judge(&project->spec, index, project->locks, files->pylock.ptr, files->meta.ptr,
+		project->modules[index].hash, &project->diags, "the new lock", "the new meta file");
 	if (!project->locks[index].valid)
-		return lm_err_set(err, LM_E_SPEC, "the lock just written is not valid: it %s", project->locks[index].reason);
-	lm_emit_end(&project->settings.sink, "lock", layer->build_name, "%zu package%s%s", package_count,
-		package_count == 1 ? "" : "s", changed ? "" : ", unchanged");
+		return lm_err_set(err, LM_E_SPEC, "the new lock is not valid: it %s", project->locks[index].reason);
 	return 0;
 }
 
@@ -218,11 +162,12 @@ check_lower(const struct lm_project *project, size_t index, struct lm_err *err)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	for (size_t i = 0; i < layer->lower_count; i++) {
-		size_t lower = layer->lower[i];
-		if (!project->locks[lower].valid)
+		const struct lm_layer_lock *lower = &project->locks[layer->lower[i]];
+		if (!lower->valid)
 			return lm_err_set(err, LM_E_CONFLICT,
-				"the lock of layer '%s' below it %s: lock that layer too (--lock-dependencies)",
-				project->spec.layers[lower].name, project->locks[lower].reason);
+				"the layer '%s' below has no valid lock (%s%s): lock it too, with --lock-dependencies",
+				project->spec.layers[layer->lower[i]].name, lm_cstr_starts(lower->reason, "has ") ? "it " : "",
+				lower->reason);
 	}
 	return 0;
 }
@@ -241,27 +186,52 @@ has_work(const struct lm_project *project, const struct lm_lock_options *options
 	return false;
 }
 
+// All layers in order, those that are not selected too: whether they still fit the new locks below them decides what may
+// stand on them.
+static int
+lock_layers(struct lm_project *project, const struct lm_lock_options *options, struct fresh *fresh, struct lm_err *err)
+{
+	for (size_t i = 0; i < project->spec.layer_count; i++) {
+		unsigned operations = options->operations[i];
+		const struct lm_layer_spec *layer = &project->spec.layers[i];
+		bool forced = (operations & LM_OP_LOCK) != 0, reset = (operations & LM_OP_RESET_LOCK) != 0;
+		if (judge_files(project, i, err) < 0)
+			return lm_err_wrap(err, "layer '%s'", layer->name);
+		if ((operations & (LM_OP_LOCK | LM_OP_LOCK_IF_NEEDED)) == 0 || (project->locks[i].valid && !forced && !reset))
+			continue;
+		lm_emit_begin(&project->settings.sink, "lock", layer->build_name, 0);
+		if (check_lower(project, i, err) < 0 || lock_layer(project, i, forced, reset, fresh, err) < 0)
+			return lm_err_wrap(err, "layer '%s'", layer->name);
+	}
+	return 0;
+}
+
+static void
+report(const struct lm_project *project, const struct fresh *fresh)
+{
+	for (size_t i = 0; i < fresh->count; i++) {
+		size_t packages = project->locks[i].pylock.package_count;
+		if (fresh->files[i].meta.len > 0)
+			lm_emit_end(&project->settings.sink, "lock", project->spec.layers[i].build_name, "%zu package%s%s",
+				packages, packages == 1 ? "" : "s", fresh->changed[i] ? "" : ", unchanged");
+	}
+}
+
 int
 lm_step_lock(struct lm_project *project, const struct lm_lock_options *options, struct lm_err *err)
 {
+	size_t count = project->spec.layer_count;
 	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
+	LM_AUTO(release_fresh)
+	struct fresh fresh = { .files = lm_alloc_array(count, sizeof(struct lm_lock_files)),
+		.changed = lm_alloc_array(count, sizeof(bool)),
+		.count = count };
+
 	if (!has_work(project, options))
 		return 0;
-	if (lm_project_hold(project, "locking", nullptr, &hold, err) < 0)
+	if (lm_project_hold(project, "locking", nullptr, &hold, err) < 0 || lock_layers(project, options, &fresh, err) < 0 ||
+		lm_cancel_check(err) < 0 || lm_lock_files_write(project, fresh.files, err) < 0)
 		return -1;
-	for (size_t i = 0; i < project->spec.layer_count; i++) {
-		unsigned operations = options->operations[i];
-		if ((operations & (LM_OP_LOCK | LM_OP_LOCK_IF_NEEDED)) == 0)
-			continue;
-		const struct lm_layer_spec *layer = &project->spec.layers[i];
-		if (judge(project, i, err) < 0)
-			return lm_err_wrap(err, "layer '%s'", layer->name);
-		bool reset = (operations & LM_OP_RESET_LOCK) != 0;
-		if (project->locks[i].valid && (operations & LM_OP_LOCK) == 0 && !reset)
-			continue;
-		lm_emit_begin(&project->settings.sink, "lock", layer->build_name, 0);
-		if (check_lower(project, i, err) < 0 || lock_layer(project, i, (operations & LM_OP_LOCK) != 0, reset, err) < 0)
-			return lm_err_wrap(err, "layer '%s'", layer->name);
-	}
+	report(project, &fresh);
 	return 0;
 }

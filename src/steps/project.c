@@ -49,6 +49,12 @@ lm_project_read_lock_files(
 }
 
 int
+lm_project_damaged(struct lm_err *err)
+{
+	return lm_err_set(err, LM_E_SPEC, "a lock file is damaged: repair it, or remove it to lock the layer anew");
+}
+
+int
 lm_project_reload_locks(struct lm_project *project, struct lm_err *err)
 {
 	struct lm_spec *spec = &project->spec;
@@ -64,9 +70,7 @@ lm_project_reload_locks(struct lm_project *project, struct lm_err *err)
 		lm_layer_lock_judge(spec, i, project->locks, lock_text, meta_text, project->modules[i].hash, &project->diags,
 			lock_path, meta_path);
 	}
-	if (project->diags.errors > errors)
-		return lm_err_set(err, LM_E_SPEC, "a lock file is damaged");
-	return 0;
+	return project->diags.errors > errors ? lm_project_damaged(err) : 0;
 }
 
 // One declared module or program of an application: collected, or a finding at its place.

@@ -54,6 +54,8 @@ void lm_project_release(struct lm_project *project);
 [[nodiscard]] int lm_project_store(struct lm_project *project, struct lm_store **store, struct lm_err *err);
 // Judge all locks again from the files (after locking).
 [[nodiscard]] int lm_project_reload_locks(struct lm_project *project, struct lm_err *err);
+// LM_E_SPEC for findings about lock files that are in diags.
+int lm_project_damaged(struct lm_err *err);
 // The bytes of a layer's lock and meta file; null where there is no such file. Yours to lm_free.
 [[nodiscard]] int lm_project_read_lock_files(
 	const struct lm_project *project, size_t layer, char **pylock_text, char **meta_text, struct lm_err *err);

@@ -78,6 +78,15 @@ from_spec(
 	return false;
 }
 
+// Does a lock that is not valid speak of the implementation the spec has now? As far as a file name can tell.
+static bool
+is_of_version(const char *name, const char *version)
+{
+	LM_AUTO(lm_free_ptr) char *start = lm_format("cpython-%s", version);
+	size_t len = strlen(start);
+	return lm_cstr_starts(name, start) && (name[len] == '-' || name[len] == '+');
+}
+
 static bool
 from_lock(const struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out)
 {
@@ -85,6 +94,8 @@ from_lock(const struct lm_project *project, size_t layer, enum lm_platform platf
 	for (size_t i = 0; lock->present && i < lock->pylock.runtime_count; i++) {
 		if (lock->pylock.runtimes[i].platform != platform)
 			continue;
+		if (!lock->valid && !is_of_version(lock->pylock.runtimes[i].name, project->spec.layers[layer].py_version))
+			return false;
 		out->digest = lock->pylock.runtimes[i].digest;
 		out->name = lm_strdup(lock->pylock.runtimes[i].name);
 		out->url = lock->pylock.runtimes[i].url == nullptr ? nullptr : lm_strdup(lock->pylock.runtimes[i].url);
@@ -151,34 +162,52 @@ is_url(const char *text)
 	return strstr(text, "://") != nullptr;
 }
 
+// The URL of a file at the mirror. "+" is written so that no server takes it for a space.
+static char *
+mirror_url(const char *mirror, const char *name)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf url = {};
+	lm_buf_format(&url, "%s%s", mirror, lm_cstr_ends(mirror, "/") ? "" : "/");
+	for (const char *p = name; *p != '\0'; p++) {
+		if (*p == '+')
+			lm_buf_text(&url, "%2B");
+		else
+			lm_buf_byte(&url, *p);
+	}
+	return lm_strdup(url.ptr);
+}
+
 // A digest nobody recorded: have the bytes, and see.
+//   url  where they are; null: in out->path
 static int
-learn_digest(struct lm_project *project, struct lm_runtime_source *out, struct lm_err *err)
+learn_digest(struct lm_project *project, struct lm_runtime_source *out, const char *url, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
 	if (lm_project_store(project, &store, err) < 0)
 		return -1;
-	if (out->path != nullptr)
+	if (url == nullptr)
 		return lm_store_add_file(store, out->path, nullptr, &out->digest, err);
-	return lm_store_add_url(store, out->url, out->name, RUNTIME_MAX_BYTES, &out->digest, err);
+	return lm_store_add_url(store, url, out->name, RUNTIME_MAX_BYTES, &out->digest, err);
 }
 
 int
-lm_runtime_locate(
-	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err)
+lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform, bool as_locked,
+	struct lm_runtime_source *out, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &project->spec.layers[layer];
 	const char *mirror = project->settings.runtime_mirror;
 	*out = (struct lm_runtime_source){};
-	if (from_spec(project, spec->python_implementation, platform, out) || from_lock(project, layer, platform, out))
+	if (from_spec(project, spec->python_implementation, platform, out) ||
+		(as_locked && from_lock(project, layer, platform, out)))
 		return 0;
 	if (mirror != nullptr && !is_url(mirror)) {
 		if (from_mirror_folder(project, spec->py_version, platform, out, err) < 0)
 			return -1;
 		if (out->path != nullptr)
-			return learn_digest(project, out, err);
+			return learn_digest(project, out, nullptr, err);
 	}
-	if (!project->settings.no_index && resolver_url(project, spec->python_implementation, platform, &out->url, err) < 0)
+	bool may_ask = !project->settings.no_index || (mirror != nullptr && is_url(mirror));
+	if (may_ask && resolver_url(project, spec->python_implementation, platform, &out->url, err) < 0)
 		return -1;
 	if (out->url == nullptr)
 		return lm_err_set(err, LM_E_NOT_FOUND,
@@ -186,12 +215,59 @@ lm_runtime_locate(
 			"folder of them with --runtime-mirror",
 			spec->python_implementation, lm_platform_name(platform));
 	out->name = url_name(out->url);
-	if (mirror != nullptr) {
-		char *mirrored = lm_path_join(mirror, out->name);
-		lm_free(out->url);
-		out->url = mirrored;
+	LM_AUTO(lm_free_ptr)
+	char *url = mirror != nullptr && is_url(mirror) ? mirror_url(mirror, out->name) : lm_strdup(out->url);
+	return learn_digest(project, out, url, err);
+}
+
+// Where the bytes of an archive with a known digest are: the spec's own URL, the mirror, the URL of the lock, or (locks
+// without URLs) what the resolver says, if that is the same file. *url stays null when nobody knows.
+static int
+find_url(struct lm_project *project, size_t layer, enum lm_platform platform, const struct lm_runtime_source *source,
+	char **url, struct lm_err *err)
+{
+	const char *implementation = project->spec.layers[layer].python_implementation;
+	const char *mirror = project->settings.runtime_mirror;
+	LM_AUTO(lm_runtime_source_release) struct lm_runtime_source declared = {};
+	bool in_spec = from_spec(project, implementation, platform, &declared);
+	if (mirror != nullptr && is_url(mirror) && !in_spec)
+		*url = mirror_url(mirror, source->name);
+	else if (source->url != nullptr)
+		*url = project->settings.no_index && !in_spec ? nullptr : lm_strdup(source->url);
+	else if (!project->settings.no_index) {
+		LM_AUTO(lm_free_ptr) char *known = nullptr;
+		if (resolver_url(project, implementation, platform, &known, err) < 0)
+			return -1;
+		LM_AUTO(lm_free_ptr) char *name = known == nullptr ? nullptr : url_name(known);
+		if (name != nullptr && lm_cstr_equal(name, source->name))
+			*url = lm_take(&known);
 	}
-	return learn_digest(project, out, err);
+	return 0;
+}
+
+// Have an archive with a known digest in the store.
+static int
+fetch_archive(struct lm_project *project, size_t layer, enum lm_platform platform, const struct lm_runtime_source *source,
+	struct lm_err *err)
+{
+	const char *mirror = project->settings.runtime_mirror;
+	bool has_folder = mirror != nullptr && !is_url(mirror);
+	LM_AUTO(lm_free_ptr) char *url = nullptr;
+	LM_AUTO(lm_free_ptr) char *in_folder = has_folder ? lm_path_join(mirror, source->name) : nullptr;
+	bool is_there = in_folder != nullptr && lm_file_exists(in_folder);
+	if (!is_there && find_url(project, layer, platform, source, &url, err) < 0)
+		return -1;
+	if (!is_there && url == nullptr)
+		return lm_err_set(err, LM_E_NOT_FOUND,
+			"the runtime archive '%s' is nowhere to be found: give a folder or URL that has it with "
+			"--runtime-mirror",
+			source->name);
+	if (is_there) { // one of that name with other bytes is no runtime of ours
+		struct lm_digest ignored = {};
+		return lm_store_add_file(project->store, in_folder, &source->digest, &ignored, err);
+	}
+	struct lm_wanted wanted = { .name = source->name, .digest = source->digest, .url = url };
+	return lm_store_fetch(project->store, &wanted, 1, nullptr, 0, 1, err);
 }
 
 int
@@ -199,21 +275,16 @@ lm_runtime_fetch(
 	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
-	if (lm_runtime_locate(project, layer, platform, out, err) < 0 || lm_project_store(project, &store, err) < 0)
+	if (lm_runtime_locate(project, layer, platform, true, out, err) < 0 || lm_project_store(project, &store, err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *here = lm_store_find(store, &out->digest);
 	if (here != nullptr)
 		return 0;
-	if (out->path != nullptr) {
-		if (!lm_file_exists(out->path))
-			return lm_err_set(err, LM_E_NOT_FOUND, "the runtime archive '%s' does not exist", out->path);
-		return lm_store_add_file(store, out->path, &out->digest, &out->digest, err);
-	}
-	const char *mirror = project->settings.runtime_mirror;
-	const char *folders[] = { mirror };
-	struct lm_wanted wanted = { .name = out->name, .digest = out->digest, .url = out->url };
-	bool folder = mirror != nullptr && !is_url(mirror);
-	return lm_store_fetch(store, &wanted, 1, folders, folder ? 1 : 0, 1, err);
+	if (out->path == nullptr)
+		return fetch_archive(project, layer, platform, out, err);
+	if (!lm_file_exists(out->path))
+		return lm_err_set(err, LM_E_NOT_FOUND, "the runtime archive '%s' does not exist", out->path);
+	return lm_store_add_file(store, out->path, &out->digest, &out->digest, err);
 }
 
 // Unpack the runtime into the store's trees, once.

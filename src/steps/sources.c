@@ -1,6 +1,6 @@
 #include "steps/sources.h"
 
-#include "os/path.h"
+#include "steps/login.h"
 #include "steps/uv.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ lm_sources_resolve(
 	}
 	out->needs_runtime = spec->kind == LM_RUNTIME || lm_platform_is_windows(platform);
 	if (out->needs_runtime)
-		return lm_runtime_locate(project, spec->runtime, platform, &out->runtime, err);
+		return lm_runtime_locate(project, spec->runtime, platform, true, &out->runtime, err);
 	return 0;
 }
 
@@ -51,7 +51,7 @@ struct absent {
 	const struct lm_lock_package *package;
 	const struct lm_lock_wheel *wheel;
 	size_t layer;
-	char *url; // found out; owned
+	char *url; // where it is; owned, null: not known
 };
 
 struct absents {
@@ -78,30 +78,52 @@ collect_absent(struct lm_store *store, const struct lm_layer_sources *sources, s
 		if (listed)
 			continue;
 		lm_grow(out->items, out->count, out->cap);
-		out->items[out->count++] = (struct absent){ .package = sources->packages[i],
-			.wheel = sources->wheels[i],
-			.layer = sources->layer,
-			.url = sources->wheels[i]->url == nullptr ? nullptr : lm_strdup(sources->wheels[i]->url) };
+		out->items[out->count++] = (struct absent){
+			.package = sources->packages[i], .wheel = sources->wheels[i], .layer = sources->layer
+		};
 	}
 }
 
-static int
-fetch_wanted(struct lm_project *project, struct lm_store *store, const struct absents *absents, bool only_folders,
-	struct lm_err *err)
+// Folders to look in, in order: --local-wheels, find-links of the spec, PIP_FIND_LINKS.
+struct folders {
+	struct lm_strings paths;
+	bool has_links; // the spec names find-links that are URLs: the resolver reads them
+};
+
+static void
+release_folders(struct folders *folders)
+{
+	lm_strings_release(&folders->paths);
+}
+
+static void
+collect_folders(const struct lm_project *project, struct folders *out)
 {
 	const struct lm_settings *settings = &project->settings;
-	size_t folder_count = settings->local_wheel_count + settings->find_link_count;
+	for (size_t i = 0; i < settings->local_wheel_count; i++)
+		lm_strings_add(&out->paths, settings->local_wheels[i]);
+	for (size_t i = 0; i < project->spec.find_link_count; i++) {
+		LM_AUTO(lm_free_ptr) char *folder = lm_uv_find_link(project, i);
+		if (strstr(folder, "://") != nullptr)
+			out->has_links = true;
+		else
+			lm_strings_add(&out->paths, folder);
+	}
+	for (size_t i = 0; i < settings->find_link_count; i++)
+		lm_strings_add(&out->paths, settings->find_links[i]);
+}
+
+static int
+fetch_wanted(struct lm_store *store, const struct absents *absents, const struct folders *folders, struct lm_err *err)
+{
 	LM_AUTO(lm_free_ptr) struct lm_wanted *wanted = lm_alloc_array(absents->count, sizeof *wanted);
-	LM_AUTO(lm_free_ptr) const char **folders = lm_alloc_array(folder_count, sizeof(char *));
-	for (size_t i = 0; i < folder_count; i++)
-		folders[i] = i < settings->local_wheel_count ? settings->local_wheels[i]
-							     : settings->find_links[i - settings->local_wheel_count];
 	for (size_t i = 0; i < absents->count; i++)
 		wanted[i] = (struct lm_wanted){ .name = absents->items[i].wheel->file_name,
 			.digest = absents->items[i].wheel->digest,
 			.size_bytes = absents->items[i].wheel->size_bytes,
-			.url = only_folders ? nullptr : absents->items[i].url };
-	return lm_store_fetch(store, wanted, absents->count, folders, folder_count, PARALLEL_DOWNLOADS, err);
+			.url = absents->items[i].url };
+	return lm_store_fetch(store, wanted, absents->count, (const char *const *)folders->paths.items, folders->paths.count,
+		PARALLEL_DOWNLOADS, err);
 }
 
 // The URL of a file with this name and digest in the resolver's answer.
@@ -116,8 +138,7 @@ match_url(const struct lm_pylock *answer, struct absent *absent, struct lm_err *
 			if (!lm_digest_equal(&wheel->digest, &absent->wheel->digest))
 				return lm_err_set(err, LM_E_INTEGRITY,
 					"'%s' has another digest at the package index than in the lock: do not use it, or lock "
-					"the "
-					"layer again if you know why",
+					"the layer again if you know why",
 					wheel->file_name);
 			absent->url = lm_strdup(wheel->url);
 			return 0;
@@ -125,16 +146,30 @@ match_url(const struct lm_pylock *answer, struct absent *absent, struct lm_err *
 	return 0;
 }
 
-// Locks without URLs: ask the resolver where the files of one layer are now.
-static int
-find_urls(struct lm_project *project, struct absents *absents, size_t layer, struct lm_err *err)
+// A requirement for exactly this package: as the layer itself has it when that is a URL. Platforms may have versions of their
+// own, so the marker counts.
+static char *
+pin_of(const struct lm_layer_spec *layer, const struct lm_lock_package *package)
 {
-	struct lm_strings pins = {};
+	for (size_t i = 0; i < layer->requirement_count; i++)
+		if (layer->parsed_requirements[i].url != nullptr &&
+			lm_cstr_equal(layer->parsed_requirements[i].name, package->name))
+			return lm_strdup(layer->requirements[i].text);
+	if (package->marker == nullptr)
+		return lm_format("%s==%s", package->name, package->version);
+	return lm_format("%s==%s ; %s", package->name, package->version, package->marker);
+}
+
+// Where the resolver says that the files of one layer are now.
+static int
+ask_resolver(struct lm_project *project, struct absents *absents, size_t layer, struct lm_err *err)
+{
+	LM_AUTO(lm_strings_release) struct lm_strings pins = {};
 	for (size_t i = 0; i < absents->count; i++) {
-		struct absent *absent = &absents->items[i];
+		const struct absent *absent = &absents->items[i];
 		if (absent->layer != layer || absent->url != nullptr)
 			continue;
-		LM_AUTO(lm_free_ptr) char *pin = lm_format("%s==%s", absent->package->name, absent->package->version);
+		LM_AUTO(lm_free_ptr) char *pin = pin_of(&project->spec.layers[layer], absent->package);
 		if (!lm_strings_has(&pins, pin))
 			lm_strings_add(&pins, pin);
 	}
@@ -148,8 +183,29 @@ find_urls(struct lm_project *project, struct absents *absents, size_t layer, str
 	for (size_t i = 0; i < absents->count && rc == 0; i++)
 		if (absents->items[i].layer == layer && absents->items[i].url == nullptr)
 			rc = match_url(&answer, &absents->items[i], err);
-	lm_strings_release(&pins);
 	return rc < 0 ? lm_err_wrap(err, "finding the files of layer '%s'", project->spec.layers[layer].name) : 0;
+}
+
+// The URLs of the locks, or where there are none, what the resolver says. Without an index only links of the spec count.
+static int
+find_urls(struct lm_project *project, struct absents *absents, const struct folders *folders, struct lm_err *err)
+{
+	bool no_index = project->settings.no_index || project->spec.no_index;
+	for (size_t i = 0; i < absents->count && !no_index; i++) {
+		const char *url = absents->items[i].wheel->url;
+		absents->items[i].url = url == nullptr ? nullptr : lm_strdup(url);
+	}
+	for (size_t i = 0; i < project->spec.layer_count && (!no_index || folders->has_links); i++)
+		if (ask_resolver(project, absents, i, err) < 0)
+			return -1;
+	for (size_t i = 0; i < absents->count; i++) {
+		char *with_login = absents->items[i].url == nullptr ? nullptr : lm_login_url(project, absents->items[i].url);
+		if (with_login == nullptr)
+			continue;
+		lm_free(absents->items[i].url);
+		absents->items[i].url = with_login;
+	}
+	return 0;
 }
 
 // What folders have needs no question to an index.
@@ -172,22 +228,23 @@ fetch_wheels(struct lm_project *project, struct lm_store *store, const struct lm
 	struct lm_err *err)
 {
 	LM_AUTO(release_absents) struct absents absents = {};
+	LM_AUTO(release_folders) struct folders folders = {};
 	for (size_t i = 0; i < count; i++)
 		collect_absent(store, &sources[i], &absents);
 	if (absents.count == 0)
 		return 0;
-	if (project->settings.local_wheel_count + project->settings.find_link_count > 0) {
-		if (fetch_wanted(project, store, &absents, true, err) == 0)
+	collect_folders(project, &folders);
+	if (folders.paths.count > 0) {
+		if (fetch_wanted(store, &absents, &folders, err) == 0)
 			return 0;
-		if (err->code != LM_E_NOT_FOUND || project->settings.no_index)
+		if (err->code != LM_E_NOT_FOUND)
 			return -1;
 		lm_err_clear(err);
 		drop_found(store, &absents);
 	}
-	for (size_t i = 0; i < project->spec.layer_count && !project->settings.no_index; i++)
-		if (find_urls(project, &absents, i, err) < 0)
-			return -1;
-	return fetch_wanted(project, store, &absents, project->settings.no_index, err);
+	if (find_urls(project, &absents, &folders, err) < 0)
+		return -1;
+	return fetch_wanted(store, &absents, &folders, err);
 }
 
 int

@@ -32,9 +32,10 @@ void lm_sources_release(struct lm_layer_sources *sources);
 
 // The runtime archive of runtime layer `layer` for a platform: from [[tool.lamina.runtime_archives]], the lock, the mirror, or
 // the URL the resolver reports. When nobody recorded its digest yet, it is fetched to learn it.
+//   as_locked  false: as if there were no lock
 // LM_E_NOT_FOUND with what to do when none is known.
-[[nodiscard]] int lm_runtime_locate(
-	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err);
+[[nodiscard]] int lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform, bool as_locked,
+	struct lm_runtime_source *out, struct lm_err *err);
 void lm_runtime_source_release(struct lm_runtime_source *source);
 // Is an archive known without asking anybody (spec or lock)?
 bool lm_runtime_known(const struct lm_project *project, size_t layer, enum lm_platform platform);

@@ -6,6 +6,7 @@
 #include "os/process.h"
 #include "os/scratch.h"
 #include "steps/child_env.h"
+#include "steps/explain.h"
 #include "steps/sources.h"
 
 #include <string.h>
@@ -84,37 +85,26 @@ write_inputs(const struct lm_project *project, const struct lm_resolve *resolve,
 	return lm_file_replace(lock_path, locked.ptr, locked.len, 0644, err);
 }
 
-// What the resolver said, without its "error: " and without the generated project's name.
-static void
-explain(const struct lm_buf *said, struct lm_buf *out)
+// Does the spec itself say where packages come from? Then no index variable of this machine's environment counts.
+static bool
+has_default_index(const struct lm_spec *spec)
 {
-	struct lm_str rest = lm_str_trim(lm_buf_view(said));
-	if (lm_str_starts(rest, LM_STR("error: ")))
-		rest = (struct lm_str){ rest.ptr + 7, rest.len - 7 };
-	while (rest.len > 0) {
-		struct lm_str line = lm_str_cut(&rest, '\n');
-		static const char generated[] = "lamina-layer depends on ";
-		const char *at = memmem(line.ptr, line.len, generated, sizeof generated - 1);
-		if (at != nullptr) {
-			lm_buf_append(out, line.ptr, (size_t)(at - line.ptr));
-			lm_buf_text(out, "this layer needs ");
-			at += sizeof generated - 1;
-			line = (struct lm_str){ at, line.len - (size_t)(at - line.ptr) };
-		}
-		lm_buf_str(out, line);
-		if (rest.len > 0)
-			lm_buf_byte(out, '\n');
-	}
+	for (size_t i = 0; i < spec->index_count; i++)
+		if (strstr(spec->indexes[i].settings, "default = true") != nullptr)
+			return true;
+	return false;
 }
 
 // Run uv in `folder`; its standard output is yours.
 static int
-run_uv(const char *const *argv, const char *folder, struct lm_buf *output, struct lm_err *err)
+run_uv(const struct lm_project *project, const char *const *argv, const char *folder, struct lm_buf *output, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *config_home = lm_format("XDG_CONFIG_HOME=%s", folder);
 	LM_AUTO(lm_free_ptr) char *config_dirs = lm_format("XDG_CONFIG_DIRS=%s", folder);
-	const char *overrides[] = { config_home, config_dirs, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "NO_COLOR=1" };
-	LM_AUTO(lm_free_ptr) const char **env = lm_child_env(overrides, LM_COUNT(overrides));
+	const char *overrides[] = { config_home, config_dirs, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "NO_COLOR=1",
+		"UV_DEFAULT_INDEX=", "UV_INDEX=", "UV_INDEX_URL=", "UV_EXTRA_INDEX_URL=" };
+	size_t count = LM_COUNT(overrides) - (has_default_index(&project->spec) ? 0 : 4);
+	LM_AUTO(lm_free_ptr) const char **env = lm_child_env(overrides, count);
 	struct lm_process process = {
 		.argv = argv, .env = env, .cwd = folder, .timeout_ms = UV_TIMEOUT_MS, .output_max = UV_OUTPUT_MAX
 	};
@@ -125,11 +115,8 @@ run_uv(const char *const *argv, const char *folder, struct lm_buf *output, struc
 				"cannot find the resolver '%s': install uv, or give its path with --uv or LAMINA_UV", argv[0]);
 		return lm_err_wrap(err, "running '%s'", argv[0]);
 	}
-	if (result.exit_code != 0) {
-		LM_AUTO(lm_buf_release) struct lm_buf said = {};
-		explain(&result.err, &said);
-		return lm_err_set(err, LM_E_CHILD, "%s", said.len == 0 ? "the resolver failed without a word" : said.ptr);
-	}
+	if (result.exit_code != 0)
+		return lm_explain_failure(lm_buf_view(&result.err), err);
 	*output = result.out;
 	result.out = (struct lm_buf){};
 	return 0;
@@ -142,9 +129,15 @@ make_folder(struct lm_project *project, struct lm_scratch *folder, struct lm_err
 	if (lm_project_store(project, &store, err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *parent = lm_path_join(lm_store_root(store), "tmp");
-	if (lm_dir_make(parent, err) < 0)
+	if (lm_dir_make(parent, err) < 0 || lm_scratch_make(parent, "resolve-", folder, err) < 0)
 		return -1;
-	return lm_scratch_make(parent, "resolve-", folder, err);
+	// an empty configuration where uv looks for the user's and the system's (XDG_CONFIG_HOME, XDG_CONFIG_DIRS): with none
+	// there it would go on to /etc/uv
+	LM_AUTO(lm_free_ptr) char *config = lm_path_join(folder->path, "uv");
+	LM_AUTO(lm_free_ptr) char *config_file = lm_path_join(config, "uv.toml");
+	if (lm_dir_make(config, err) < 0)
+		return -1;
+	return lm_file_replace(config_file, "", 0, 0644, err);
 }
 
 static int
@@ -161,15 +154,14 @@ read_answer(const char *folder, struct lm_pylock *out, struct lm_err *err)
 	return 0;
 }
 
-// A find-links entry of the spec: a URL as it is, a folder from the spec's.
-static const char *
-find_link(const struct lm_project *project, const char *link, struct lm_arena *arena)
+char *
+lm_uv_find_link(const struct lm_project *project, size_t at)
 {
+	const char *link = project->spec.find_links[at];
 	if (strstr(link, "://") != nullptr)
-		return link;
+		return lm_strdup(link);
 	LM_AUTO(lm_free_ptr) char *joined = lm_path_join(project->spec.folder, link);
-	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(joined);
-	return lm_arena_strdup(arena, absolute);
+	return lm_path_absolute(joined);
 }
 
 enum { UV_ARGS_MAX = 32 };
@@ -211,11 +203,14 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 		argv[n++] = settings->local_wheels[i];
 	}
 	for (size_t i = 0; i < project->spec.find_link_count; i++) {
+		LM_AUTO(lm_free_ptr) char *link = lm_uv_find_link(project, i);
+		if (!resolve->local_wheels && strstr(link, "://") == nullptr)
+			continue;
 		argv[n++] = "--find-links";
-		argv[n++] = find_link(project, project->spec.find_links[i], &arena);
+		argv[n++] = lm_arena_strdup(&arena, link);
 	}
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
-	if (run_uv(argv, scratch.path, &output, err) < 0)
+	if (run_uv(project, argv, scratch.path, &output, err) < 0)
 		return -1;
 	return read_answer(scratch.path, out, err);
 }
@@ -229,7 +224,7 @@ lm_uv_python_list(struct lm_project *project, const char *implementation, json_t
 	const char *argv[] = { uv_program(project), "python", "list", "--only-downloads", "--all-platforms", "--all-arches",
 		"--output-format", "json", implementation, nullptr };
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
-	if (run_uv(argv, scratch.path, &output, err) < 0)
+	if (run_uv(project, argv, scratch.path, &output, err) < 0)
 		return lm_err_wrap(err, "asking the resolver for '%s'", implementation);
 	return lm_json_parse(lm_buf_view(&output), out, err);
 }

@@ -3,7 +3,9 @@ said of each bad one."""
 
 import base64
 import hashlib
+import io
 import struct
+import zipfile
 
 from rawzip import ENCRYPTED, FOLDER, LINK, Member, deflate, make, zip64_extra
 
@@ -15,13 +17,13 @@ def record_digest(data):
 
 
 def wheel(files=None, *, name="demo", version="1.0", file_name=None, info=None, record=None, left_out=(), wheel=None,
-        members=(), **zip_options):
+        metadata=None, members=(), **zip_options):
     """(file name, bytes). files: path -> bytes. record(rows) may change the rows of RECORD ([path, digest, size]); left_out: files
-    of .dist-info that are not there; wheel: the bytes of the WHEEL file; members: added as they are, not in RECORD."""
+    of .dist-info that are not there; wheel, metadata: the bytes of these files; members: added as they are, not in RECORD."""
     info = info or f"{name}-{version}.dist-info"
     files = {"demo/__init__.py": CODE} if files is None else files
     files = {**files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/METADATA": metadata or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": wheel or b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
     files = {path: data for path, data in files.items() if path.split("/")[-1] not in left_out}
     rows = [[path, record_digest(data), str(len(data))] for path, data in files.items()] + [[f"{info}/RECORD", "", ""]]
@@ -32,6 +34,12 @@ def wheel(files=None, *, name="demo", version="1.0", file_name=None, info=None, 
         files[f"{info}/RECORD"] = text
     all_members = [Member(path, data, compress=len(data) > 100) for path, data in files.items()] + list(members)
     return file_name or f"{name}-{version}-py3-none-any.whl", make(all_members, **zip_options)
+
+
+def member(data, suffix):
+    """The bytes of the member of a wheel whose name ends so."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith(suffix)))
 
 
 def change(index, column, value):

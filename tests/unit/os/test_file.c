@@ -222,6 +222,32 @@ crash_before_commit(void **state)
 	assert_string_equal(err.text, "cannot list '/nowhere': No such file or directory");
 }
 
+// Flushed first, renamed later: all of several files wait on disk before the first appears.
+static void
+waits_between_flush_and_commit(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	struct lm_outfile a = {}, b = {};
+	struct lm_err err = {};
+
+	(void)state;
+	folder_write(&folder, "a", "old");
+	assert_int_equal(lm_outfile_open(&a, folder_at(&folder, "a"), 0640, &err), 0);
+	assert_int_equal(lm_outfile_write(&a, "new", 3, &err), 0);
+	assert_int_equal(lm_outfile_flush(&a, &err), 0);
+	assert_false(a.open);
+	assert_string_equal(folder_read(&folder, "a"), "old");
+	assert_int_equal(lm_outfile_flush(&a, &err), 0); // once more is no harm
+	assert_int_equal(lm_outfile_commit(&a, &err), 0);
+	assert_string_equal(folder_read(&folder, "a"), "new");
+
+	assert_int_equal(lm_outfile_open(&b, folder_at(&folder, "b"), 0644, &err), 0);
+	assert_int_equal(lm_outfile_flush(&b, &err), 0);
+	lm_outfile_abandon(&b);
+	assert_int_equal(unlink(folder_at(&folder, "a")), 0);
+	assert_int_equal(rmdir(folder.path), 0); // nothing of b is left
+}
+
 static void
 abandons(void **state)
 {
@@ -409,6 +435,7 @@ main(void)
 		cmocka_unit_test(long_names),
 		cmocka_unit_test(full_disk_keeps_the_old_file),
 		cmocka_unit_test(crash_before_commit),
+		cmocka_unit_test(waits_between_flush_and_commit),
 		cmocka_unit_test(abandons),
 		cmocka_unit_test(informs),
 		cmocka_unit_test(maps),
