@@ -82,7 +82,8 @@ def make_stack(tmp_path_factory, tool):
         plan = tmp_path_factory.mktemp("plan") / "plan.json"
         everything = [{**each, "version": version} for each in (runtime, *layers)]
         plan.write_text(json.dumps({"platform": platform, "mtime": MTIME, "layers": everything}, default=str))
-        subprocess.run([tool("layer_tool"), plan, out], check=True, capture_output=True, text=True)
+        done = subprocess.run([tool("layer_tool"), plan, out], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
         if finish:
             for each in everything:
                 postinstall(out, minor, each["target"])

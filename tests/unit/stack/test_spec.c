@@ -56,12 +56,12 @@ too_many_layers(void **state)
 	(void)state;
 	struct lm_buf text = {};
 	struct lm_diags diags = {};
-	for (int i = 0; i < 600; i++)
+	for (int i = 0; i < 4200; i++)
 		lm_buf_format(&text,
 			"[[runtimes]]\nname = \"r%d\"\npython_implementation = \"cpython@3.12.9\"\nrequirements = []\n", i);
 	parse_bad(&text, &diags);
 	assert_int_equal(diags.errors, 1);
-	assert_string_equal(diags.items[0].text, "more than 512 layers");
+	assert_string_equal(diags.items[0].text, "more than 4096 layers");
 	lm_diags_release(&diags);
 }
 
