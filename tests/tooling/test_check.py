@@ -1,6 +1,8 @@
 """./check as people and CI call it."""
 
 import configparser
+import importlib.machinery
+import importlib.util
 
 
 def test_list_names_every_environment(run, root):
@@ -41,3 +43,14 @@ def test_one_static_check_from_another_folder(run, root, tmp_path):
 def test_demo_usage(run, root):
     assert run(root / "demo", "--help").ok().out.startswith("Builds lamina and publishes the sample project's stack")
     assert run(root / "demo", "a", "b").code == 2
+
+
+def test_arguments_choose_files_by_folder_name_and_path(root):
+    loader = importlib.machinery.SourceFileLoader("check_script", str(root / "check"))
+    script = importlib.util.module_from_spec(importlib.util.spec_from_loader("check_script", loader))
+    loader.exec_module(script)
+    files = [("tests/text/test_toml.py", "test_toml"), ("tests/layer/test_deploy.py", "test_deploy")]
+    for arg, chosen in [("tests/text", ["test_toml"]), ("tests/text/", ["test_toml"]), ("test_deploy", ["test_deploy"]),
+                        ("test_deploy.py", ["test_deploy"]), ("tests/text/test_toml.py::test_x", ["test_toml"]), ("-x", []),
+                        ("tests/te", [])]:
+        assert [stem for item, stem in files if script.is_choice(arg, (item, stem))] == chosen, arg
