@@ -39,3 +39,20 @@ lm_shown(struct lm_str name)
 	}
 	return out;
 }
+
+void
+lm_shown_text(struct lm_str name, struct lm_buf *out)
+{
+	while (name.len > 0) {
+		unsigned char byte = (unsigned char)name.ptr[0];
+		size_t len = sequence_length(name);
+		if (len == 0 || byte < 0x20 || byte == 0x7f || byte == '\\') {
+			lm_buf_format(out, "\\x%02x", byte);
+			len = 1;
+		} else {
+			lm_buf_append(out, name.ptr, len);
+		}
+		name.ptr += len;
+		name.len -= len;
+	}
+}

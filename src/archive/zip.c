@@ -209,6 +209,10 @@ read_central(struct lm_zip *zip, const struct directory *directory, uint64_t *at
 		.deflated = method == ZIP_DEFLATED,
 		.is_folder = name.ptr[name.len - 1] == '/',
 		.unix_mode = zip_u32(record + 38) >> 16,
+		.dos_date = zip_u16(record + 14),
+		.dos_time = zip_u16(record + 12),
+		.extra = (const unsigned char *)name.ptr + name.len,
+		.extra_len = extra_len,
 	};
 	*span = (struct zip_span){ .start = sizes.offset, .flags = flags, .method = method, .member = member };
 	return check_kind(zip, name, member, flags, method, limits, err);

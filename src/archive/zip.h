@@ -15,6 +15,9 @@ struct lm_zip_member {
 	bool deflated;
 	bool is_folder;   // name ends in '/'
 	unsigned unix_mode; // permission and type bits, 0 when the archive has none
+	uint16_t dos_date, dos_time; // as the directory has them
+	const unsigned char *extra;  // its extra fields there, in the mapping
+	size_t extra_len;
 };
 
 struct lm_zip {
