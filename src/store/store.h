@@ -47,6 +47,11 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 [[nodiscard]] int lm_store_add_url(struct lm_store *store, const char *url, const char *name, uint64_t max_bytes,
 	struct lm_digest *digest, struct lm_err *err);
 
+// Let another store have a source of this one: the same file where the file system can. Nobody reads its bytes for that; whoever
+// asks `to` for its entries does, and checks them, because `to` has no index of it. LM_E_NOT_FOUND: it is not here.
+[[nodiscard]] int lm_store_lend(
+	struct lm_store *from, struct lm_store *to, const struct lm_digest *digest, struct lm_err *err);
+
 // The entries of a wheel (paths as in the archive) or of a runtime archive (its "python/" stripped; see archive/unpack.h for
 // what is refused), computed once and then read from the index; sorted by path. Contents point into the store.
 //   name  the wheel's file name, or a name for messages
