@@ -104,6 +104,8 @@ Commands:
   publish       publish archives of locked layers
   local-export  write trees that are ready to run, with their metadata
   show          show the layers of a stack and the state of their locks
+  check         build again and compare with what was published before
+  diff          compare two archives, published folders or manifests
   completion    print the completion script of a shell: bash or zsh
   help          the same as --help
 

@@ -14,17 +14,20 @@ enum lm_command {
 	LM_CMD_PUBLISH = 4,
 	LM_CMD_EXPORT = 8,
 	LM_CMD_SHOW = 16,
-	LM_CMD_ALL = 31,
+	LM_CMD_CHECK = 32,
+	LM_CMD_DIFF = 64, // of all commands the only one without a spec
+	LM_CMD_ALL = 127,
 };
 
 struct lm_cli {
 	enum lm_command command;
-	const char *spec, *folder;  // positional; folder null when not given
-	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs; // null: not given
+	const char *spec, *folder;  // positional; folder null when not given; diff: its two arguments
+	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs, *expected; // null: not given
 	struct lm_strings include, reset_lock, local_wheels, platforms;
 	bool if_needed, no_lock_if_needed; // lock --if-needed; build --no-lock-if-needed
 	int build; // 1: asked for, -1: refused, 0: neither
 	bool publish;
+	bool cached, diffoscope; // check, diff
 	bool no_index, clean, tagged, force, dry_run, show, show_only, json, allow_missing;
 	bool lock_dependencies, build_dependencies, publish_dependencies, include_dependencies, build_derived, publish_derived;
 	int verbosity;
@@ -71,6 +74,7 @@ struct lm_run {
 	enum lm_format format;
 	int level;
 	json_t *answer;  // what --json prints, once the command is done
+	int exit_code;   // of a run without error: 0, or 3 when something differs
 };
 [[nodiscard]] int lm_run_settings(struct lm_run *run, struct lm_err *err);
 
@@ -80,6 +84,8 @@ struct lm_run {
 [[nodiscard]] int lm_run_publish(struct lm_run *run, struct lm_err *err);
 [[nodiscard]] int lm_run_export(struct lm_run *run, struct lm_err *err);
 [[nodiscard]] int lm_run_show(struct lm_run *run, struct lm_err *err);
+[[nodiscard]] int lm_run_check(struct lm_run *run, struct lm_err *err);
+[[nodiscard]] int lm_run_diff(struct lm_run *run, struct lm_err *err); // without project and settings
 
 // Shared by the commands.
 [[nodiscard]] int lm_run_select(struct lm_run *run, const struct lm_strings *include, bool dependencies, bool derived,
@@ -102,5 +108,7 @@ void lm_locks_before_free(const struct lm_run *run, struct lm_lock_before *befor
 // The JSON document of a run that failed.
 json_t *lm_report_failure(const struct lm_diags *diags, const struct lm_err *err, int exit_code);
 void lm_print_json(const json_t *value);
+// What was compared (docs/formats/report.md); sets the exit code. Takes `report`.
+[[nodiscard]] int lm_run_compared(struct lm_run *run, json_t *report, bool equal, struct lm_err *err);
 // A path given as option: relative to the spec's folder. In the run's arena.
 const char *lm_run_path(struct lm_run *run, const char *given, const char *fallback);

@@ -37,6 +37,17 @@ static const struct lm_command_info commands[] = {
 		"is another one.",
 		"  lamina show stack/venvstacks.toml\n"
 		"  lamina show --json stack/venvstacks.toml | jq -r '.applications[].name'" },
+	{ LM_CMD_CHECK, "check", "SPEC", "build again and compare with what was published before",
+		"Everything is made again from its sources in a folder of its own and compared,\n"
+		"layer by layer, with the folder given by --expected. It may have metadata\n"
+		"alone; with the archives more can be said of a difference.",
+		"  lamina check stack/venvstacks.toml --expected out\n"
+		"  lamina check --json --platform linux_x86_64 -e expected stack/venvstacks.toml" },
+	{ LM_CMD_DIFF, "diff", "A B", "compare two archives, published folders or manifests",
+		"Archives may be of any format that lamina writes, and tars and zips of others.\n"
+		"Of archives with metadata beside them only the parts that differ are read.",
+		"  lamina diff old/app-main.tar.zst new/app-main.tar.zst\n"
+		"  lamina diff --diffoscope old new" },
 };
 
 const char *
@@ -152,6 +163,10 @@ lm_cli_help(enum lm_command command)
 		group = option.group;
 		put_option(&option);
 	}
-	lm_out_text("\nExit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,\n"
-		    "4 bytes differ from their recorded digest, 130 interrupted.\n");
+	if ((command & (LM_CMD_CHECK | LM_CMD_DIFF)) != 0)
+		lm_out_text("\nExit status: 0 all is equal, 1 the work failed, 2 wrong use or invalid spec,\n"
+			    "3 something differs, 130 interrupted.\n");
+	else
+		lm_out_text("\nExit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,\n"
+			    "4 bytes differ from their recorded digest, 130 interrupted.\n");
 }

@@ -40,6 +40,8 @@ run_command(struct lm_run *run, struct lm_err *err)
 		return lm_run_publish(run, err);
 	case LM_CMD_EXPORT:
 		return lm_run_export(run, err);
+	case LM_CMD_CHECK:
+		return lm_run_check(run, err);
 	default:
 		return lm_run_show(run, err);
 	}
@@ -49,6 +51,8 @@ run_command(struct lm_run *run, struct lm_err *err)
 static int
 work(struct lm_run *run, struct lm_err *err)
 {
+	if (run->cli.command == LM_CMD_DIFF)
+		return lm_run_diff(run, err);
 	if (lm_run_settings(run, err) < 0)
 		return -1;
 	int rc = lm_project_load(&run->project, run->cli.spec, &run->settings, err);
@@ -104,7 +108,7 @@ run_cli(int argc, char **argv)
 		lm_print_json(run.answer);
 	if (rc == 0)
 		rc = lm_out_flush(&err);
-	int code = rc < 0 ? fail(&run, wants_json(&run, argc, argv), &err) : 0;
+	int code = rc < 0 ? fail(&run, wants_json(&run, argc, argv), &err) : run.exit_code;
 	json_decref(run.answer);
 	lm_project_release(&run.project);
 	lm_ui_free(run.ui);

@@ -26,10 +26,18 @@ enum {
 	MAKES = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_EXPORT,
 	WORKS = LM_CMD_LOCK | MAKES,
 	LOCKS = LM_CMD_LOCK | LM_CMD_BUILD,
-	PACKS = LM_CMD_BUILD | LM_CMD_PUBLISH
+	PACKS = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_CHECK,
+	STACKS = LM_CMD_ALL & ~LM_CMD_DIFF,
+	FETCHES = WORKS | LM_CMD_CHECK
 };
 
 static const struct option_row rows[] = {
+	{ LM_GROUP_WHAT, "expected", 'e', "DIR", LM_CMD_CHECK, TEXT, false, AT(expected),
+		"what was published before: the folder, or one that has a folder for each platform" },
+	{ LM_GROUP_WHAT, "cached", 0, nullptr, LM_CMD_CHECK, YES, false, AT(cached),
+		"use what the store knows about wheels and runtimes, instead of finding it out again from their bytes" },
+	{ LM_GROUP_WHAT, "diffoscope", 0, nullptr, LM_CMD_DIFF, YES, false, AT(diffoscope),
+		"let diffoscope look into the files that differ" },
 	{ LM_GROUP_WHAT, "lock-if-needed", 0, nullptr, LM_CMD_BUILD, NO, true, AT(no_lock_if_needed),
 		"lock layers without a valid lock first (default); with no- they are an error" },
 	{ LM_GROUP_WHAT, "lock", 0, nullptr, LM_CMD_BUILD, NO, false, AT(no_lock_if_needed), "the same as --lock-if-needed" },
@@ -47,10 +55,9 @@ static const struct option_row rows[] = {
 	{ LM_GROUP_WHAT, "show-only", 0, nullptr, WORKS, YES, false, AT(show_only),
 		"show the stack and what is selected, and stop" },
 
-	{ LM_GROUP_LAYERS, "include", 'i', "GLOB", LM_CMD_ALL, LIST, false, AT(include),
+	{ LM_GROUP_LAYERS, "include", 'i', "GLOB", STACKS, LIST, false, AT(include),
 		"only layers whose name matches; repeatable" },
-	{ LM_GROUP_LAYERS, "allow-missing", 0, nullptr, LM_CMD_ALL, YES, false, AT(allow_missing),
-		"a GLOB may match no layer" },
+	{ LM_GROUP_LAYERS, "allow-missing", 0, nullptr, STACKS, YES, false, AT(allow_missing), "a GLOB may match no layer" },
 	{ LM_GROUP_LAYERS, "lock-dependencies", 0, nullptr, LOCKS, YES, false, AT(lock_dependencies),
 		"with --include: also lock the layers below" },
 	{ LM_GROUP_LAYERS, "build-dependencies", 0, nullptr, LM_CMD_BUILD, YES, false, AT(build_dependencies),
@@ -66,19 +73,22 @@ static const struct option_row rows[] = {
 	{ LM_GROUP_LAYERS, "platform", 'p', "PLATFORM", MAKES, LIST, false, AT(platforms),
 		"for this platform; repeatable; 'all' for every one with a known runtime (default: this machine's)" },
 
-	{ LM_GROUP_SOURCES, "index", 0, nullptr, WORKS, NO, true, AT(no_index),
+	{ LM_GROUP_LAYERS, "platform", 'p', "PLATFORM", LM_CMD_CHECK, LIST, false, AT(platforms),
+		"for this platform; repeatable; 'all' for every one with a known runtime (default: those in the folder)" },
+
+	{ LM_GROUP_SOURCES, "index", 0, nullptr, FETCHES, NO, true, AT(no_index),
 		"ask package indexes (default), or take local wheels only" },
-	{ LM_GROUP_SOURCES, "local-wheels", 0, "DIR", WORKS, LIST, false, AT(local_wheels),
+	{ LM_GROUP_SOURCES, "local-wheels", 0, "DIR", FETCHES, LIST, false, AT(local_wheels),
 		"folder with wheels, relative to the spec; repeatable" },
-	{ LM_GROUP_SOURCES, "runtime-mirror", 0, "DIR|URL", WORKS, TEXT, false, AT(runtime_mirror),
+	{ LM_GROUP_SOURCES, "runtime-mirror", 0, "DIR|URL", FETCHES, TEXT, false, AT(runtime_mirror),
 		"where runtime archives are" },
-	{ LM_GROUP_SOURCES, "store", 0, "DIR", LM_CMD_ALL, TEXT, false, AT(store),
+	{ LM_GROUP_SOURCES, "store", 0, "DIR", STACKS, TEXT, false, AT(store),
 		"what was downloaded and unpacked once (default: in the user's cache)" },
-	{ LM_GROUP_SOURCES, "uv", 0, "PROGRAM", WORKS, TEXT, false, AT(uv), "the resolver (default: uv)" },
+	{ LM_GROUP_SOURCES, "uv", 0, "PROGRAM", FETCHES, TEXT, false, AT(uv), "the resolver (default: uv)" },
 
 	{ LM_GROUP_RESULTS, "output-dir", 'o', "DIR", MAKES, TEXT, false, AT(output_dir),
 		"where results go, relative to the spec (default: _artifacts; local-export: _export)" },
-	{ LM_GROUP_RESULTS, "build-dir", 0, "DIR", LM_CMD_ALL, TEXT, false, AT(build_dir),
+	{ LM_GROUP_RESULTS, "build-dir", 0, "DIR", STACKS & ~LM_CMD_CHECK, TEXT, false, AT(build_dir),
 		"where 'build' writes trees, relative to the spec (default: _build)" },
 	{ LM_GROUP_RESULTS, "format", 'f', "FORMAT", PACKS, TEXT, false, AT(format),
 		"tar.zst, tar.xz, tar.gz, zip or tar (default: as the spec says)" },
@@ -87,7 +97,7 @@ static const struct option_row rows[] = {
 		"put platform and build number into archive names (default: do not)" },
 	{ LM_GROUP_RESULTS, "json", 0, nullptr, LM_CMD_ALL, YES, false, AT(json), "results as one JSON document" },
 
-	{ LM_GROUP_RUNNING, "jobs", 'j', "N", WORKS, TEXT, false, AT(jobs), "threads (default: as many as processors)" },
+	{ LM_GROUP_RUNNING, "jobs", 'j', "N", FETCHES, TEXT, false, AT(jobs), "threads (default: as many as processors)" },
 	{ LM_GROUP_RUNNING, "quiet", 'q', nullptr, LM_CMD_ALL, COUNT_DOWN, false, AT(verbosity), "errors only" },
 	{ LM_GROUP_RUNNING, "verbose", 'v', nullptr, LM_CMD_ALL, COUNT_UP, false, AT(verbosity), "more about what happens" },
 	{ LM_GROUP_RUNNING, "help", 'h', nullptr, LM_CMD_ALL, YES, false, AT(help), "this text" },
@@ -245,6 +255,11 @@ take_paths(struct lm_cli *cli, int argc, char **argv, struct lm_err *err)
 	int at = optind, most = (cli->command & MAKES) != 0 ? 2 : 1;
 	if (cli->help)
 		return 0;
+	if (cli->command == LM_CMD_DIFF) {
+		most = 2;
+		if (argc - at < 2)
+			return lm_err_set(err, LM_E_USAGE, "'lamina diff' needs two archives, published folders or manifests");
+	}
 	if (at >= argc)
 		return lm_err_set(err, LM_E_USAGE, "'lamina %s' needs the path of a stack spec, for example '%s'",
 			lm_command_name(cli->command), "venvstacks.toml");
@@ -255,6 +270,9 @@ take_paths(struct lm_cli *cli, int argc, char **argv, struct lm_err *err)
 	if (cli->spec[0] == '\0' || (cli->folder != nullptr && cli->folder[0] == '\0'))
 		return lm_err_set(
 			err, LM_E_USAGE, "the path of %s is empty", cli->spec[0] == '\0' ? "the stack spec" : "the folder");
+	if (cli->command == LM_CMD_CHECK && cli->expected == nullptr)
+		return lm_err_set(
+			err, LM_E_USAGE, "'lamina check' needs '--expected DIR', the folder with what was published before");
 	return 0;
 }
 

@@ -1,0 +1,133 @@
+// Archives of ours are cut into segments whose digests are recorded: only those that differ need be read.
+#include "steps/compare_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+compare_digests(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct lm_digest));
+}
+
+// The digests of a side's segments, sorted; yours to lm_free.
+static struct lm_digest *
+sorted_digests(const struct lm_side *side)
+{
+	struct lm_digest *digests = lm_alloc_array(side->segment_count, sizeof *digests);
+	for (size_t i = 0; i < side->segment_count; i++)
+		digests[i] = side->segments[i].digest;
+	if (side->segment_count > 0)
+		qsort(digests, side->segment_count, sizeof *digests, compare_digests);
+	return digests;
+}
+
+// Per segment: whether the other side has none like it.
+static void
+mark_new(const struct lm_side *side, const struct lm_side *other, bool *marked)
+{
+	LM_AUTO(lm_free_ptr) struct lm_digest *digests = sorted_digests(other);
+	for (size_t i = 0; i < side->segment_count; i++)
+		marked[i] = other->segment_count == 0 ||
+			bsearch(&side->segments[i].digest, digests, other->segment_count, sizeof *digests, compare_digests) ==
+				nullptr;
+}
+
+// The marked segments as ranges of the file. Segments in which no member begins go with the one before.
+static void
+take_ranges(struct lm_side *side, const bool *marked)
+{
+	lm_free(side->ranges);
+	side->ranges = lm_alloc_array(side->segment_count + 1, sizeof *side->ranges);
+	side->range_count = 0;
+	for (size_t from = 0, to = 0; from < side->segment_count; from = to) {
+		bool wanted = marked[from];
+		for (to = from + 1; to < side->segment_count && side->segments[to].entry_count == 0; to++)
+			wanted = wanted || marked[to];
+		if (!wanted)
+			continue;
+		const struct lm_segment_row *last = &side->segments[to - 1];
+		side->ranges[side->range_count++] = (struct lm_range){ .offset = side->segments[from].offset,
+			.size = last->offset + last->size - side->segments[from].offset };
+	}
+}
+
+static bool
+is_zip(const struct lm_side *side)
+{
+	const char *name = lm_json_string(side->published->metadata, "archive_name");
+	return name != nullptr && lm_cstr_ends(name, ".zip");
+}
+
+void
+compare_choose_ranges(struct lm_comparison *comparison)
+{
+	struct lm_side *a = &comparison->a, *b = &comparison->b;
+	bool segmented = a->segment_count > 0 && b->segment_count > 0;
+	if (!segmented || is_zip(a) || is_zip(b)) // segments of a zip say nothing of its records
+		return;
+	bool same = a->segment_count == b->segment_count;
+	for (size_t i = 0; same && i < a->segment_count; i++)
+		same = lm_digest_equal(&a->segments[i].digest, &b->segments[i].digest);
+	comparison->same_segments = same;
+	LM_AUTO(lm_free_ptr) bool *marked_a = lm_alloc_array(a->segment_count, sizeof *marked_a);
+	LM_AUTO(lm_free_ptr) bool *marked_b = lm_alloc_array(b->segment_count, sizeof *marked_b);
+	mark_new(a, b, marked_a);
+	mark_new(b, a, marked_b);
+	take_ranges(a, marked_a);
+	take_ranges(b, marked_b);
+	if (same || a->range_count > 0 || b->range_count > 0)
+		return;
+	// the same segments in another order: all of it is needed to say which
+	lm_free(lm_take(&a->ranges));
+	lm_free(lm_take(&b->ranges));
+}
+
+bool
+compare_record_ranges(struct lm_side *side)
+{
+	struct lm_strings members = {};
+	if (!side->listed || side->segment_count == 0 || side->published->archive_path == nullptr || is_zip(side))
+		return false;
+	LM_AUTO(lm_free_ptr) bool *marked = lm_alloc_array(side->segment_count, sizeof *marked);
+	lm_view_members(&side->view, &members);
+	for (size_t i = 0; i < side->segment_count; i++) {
+		const struct lm_segment_row *row = &side->segments[i];
+		for (uint64_t at = 0; at < row->entry_count && row->first_entry + at < members.count; at++)
+			if (lm_cstr_ends(members.items[row->first_entry + at], ".dist-info/RECORD"))
+				marked[i] = true;
+	}
+	take_ranges(side, marked);
+	lm_strings_release(&members);
+	return true;
+}
+
+void
+compare_name_segments(struct lm_comparison *comparison, const char *what)
+{
+	enum { MOST = 20 };
+	const struct lm_side *listed = comparison->b.listed ? &comparison->b : &comparison->a;
+	const struct lm_side *other = comparison->b.listed ? &comparison->a : &comparison->b;
+	struct lm_strings members = {};
+	size_t named = 0, count = 0;
+	if (!listed->listed || listed->segment_count == 0 || other->segment_count == 0)
+		return;
+	LM_AUTO(lm_free_ptr) bool *marked = lm_alloc_array(listed->segment_count, sizeof *marked);
+	mark_new(listed, other, marked);
+	lm_view_members(&listed->view, &members);
+	for (size_t i = 0; i < listed->segment_count; i++) {
+		const struct lm_segment_row *row = &listed->segments[i];
+		count += marked[i];
+		if (!marked[i] || named >= MOST || row->first_entry >= members.count)
+			continue;
+		uint64_t first = row->entry_count == 0 ? row->first_entry - (row->first_entry > 0) : row->first_entry;
+		uint64_t last = row->entry_count == 0 ? first : row->first_entry + row->entry_count - 1;
+		last = last < members.count ? last : members.count - 1;
+		compare_say(comparison->findings, "segment %zu %s: it has the members from '%s' to '%s'", i, what,
+			members.items[first], members.items[last]);
+		named++;
+	}
+	if (count > named)
+		compare_say(comparison->findings, "%zu more segments differ", count - named);
+	lm_strings_release(&members);
+}
