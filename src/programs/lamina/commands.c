@@ -51,6 +51,22 @@ lock_layers(struct lm_run *run, const unsigned *operations, struct lm_err *err)
 	return lm_step_lock(&run->project, &options, err);
 }
 
+// What stands on a layer that is locked again may not fit any more: it is locked again too, where it was locked before.
+static int
+select_derived(struct lm_run *run, unsigned *operations, struct lm_err *err)
+{
+	size_t count = run->project.spec.layer_count;
+	LM_AUTO(lm_free_ptr) unsigned *derived = lm_alloc_array(count, sizeof *derived);
+	const struct lm_cli *cli = &run->cli;
+	bool dependencies = cli->lock_dependencies || cli->include_dependencies;
+	if (lm_run_select(run, &cli->include, dependencies, true, LM_OP_LOCK_IF_NEEDED, derived, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (operations[i] == 0 && run->project.locks[i].valid)
+			operations[i] = derived[i];
+	return 0;
+}
+
 int
 lm_run_lock(struct lm_run *run, struct lm_err *err)
 {
@@ -59,7 +75,7 @@ lm_run_lock(struct lm_run *run, struct lm_err *err)
 	enum lm_operation operation = cli->if_needed ? LM_OP_LOCK_IF_NEEDED : LM_OP_LOCK;
 	if (lm_run_select(run, &cli->include, cli->lock_dependencies || cli->include_dependencies, false, operation, operations,
 		    err) < 0 ||
-		select_reset(run, operations, err) < 0)
+		select_derived(run, operations, err) < 0 || select_reset(run, operations, err) < 0)
 		return -1;
 	int shown = show_first(run, operations, err);
 	if (shown != 0)

@@ -68,12 +68,12 @@ bash(void)
 	for (size_t i = 0; i < LM_COUNT(arguments); i++) {
 		lm_out_text("\t");
 		put_patterns(arguments[i]);
-		lm_out_format(") COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", words_for(arguments[i]));
+		lm_out_format(") COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return 0 ;;\n", words_for(arguments[i]));
 	}
 	lm_out_text("\tesac\n\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W '");
 	for (size_t i = 0; (info = lm_command_at(i)) != nullptr; i++)
 		lm_out_format("%s ", info->name);
-	lm_out_text("completion help --help --version' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
+	lm_out_text("completion help --help --version' -- \"$cur\"))\n\t\treturn 0\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
 	for (size_t i = 0; (info = lm_command_at(i)) != nullptr; i++) {
 		lm_out_format("\t%s) [[ $cur == -* ]] && COMPREPLY=($(compgen -W '", info->name);
 		for (size_t j = 0; lm_option_at(j, info->command, &option); j++)

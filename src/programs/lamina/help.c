@@ -12,7 +12,8 @@ static const struct lm_command_info commands[] = {
 	{ LM_CMD_LOCK, "lock", "SPEC", "lock the packages of every layer",
 		"The resolver (uv) chooses versions for all platforms at once; lamina writes\n"
 		"them, with the digests of the wheels, into 'requirements' beside the spec.\n"
-		"Versions that were locked before are kept where they still fit.",
+		"Versions that were locked before are kept where they still fit. What stands on a\n"
+		"layer that changed is locked again too.",
 		"  lamina lock --if-needed stack/venvstacks.toml\n"
 		"  lamina lock --include framework-torch --reset-lock '*' stack/venvstacks.toml" },
 	{ LM_CMD_BUILD, "build", "SPEC [DIR]", "lock what needs it, build layer trees, publish with --publish",
