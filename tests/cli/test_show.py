@@ -203,7 +203,7 @@ def test_a_broken_lock_file(small):
     assert (result.code, result.out) == (2, "")
     assert result.err == (
         f"{lock}:1:16: error: layer 'app-three': expected a value after '=', found the end of the line\n"
-        "lamina: a lock file is damaged\n")
+        "lamina: a lock file is damaged: repair it, or remove it to lock the layer anew\n")
 
 
 def test_what_stands_on_a_relocked_layer_is_relocked(small):
