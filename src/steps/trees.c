@@ -1,5 +1,6 @@
 // Layers as trees on disk: build and local-export.
 #include "layer/tree.h"
+#include "os/cancel.h"
 #include "os/clock.h"
 #include "os/dir.h"
 #include "os/file.h"
@@ -8,6 +9,8 @@
 #include "steps/child_env.h"
 #include "steps/output.h"
 #include "steps/publish.h"
+#include "steps/stage.h"
+#include "steps/swap.h"
 
 #include <string.h>
 
@@ -109,7 +112,23 @@ tree_state(const struct run *run, const struct lm_work *work)
 	return state;
 }
 
-// Replace one tree. Its state goes before it does, so that a tree half removed is never taken for a current one.
+// The new tree is beside its place: put it there, make it ready, and note what it was made from.
+static int
+swap_tree(struct run *run, const char *folder, const struct lm_work *work, const char *tree, const char *state,
+	struct lm_err *err)
+{
+	struct lm_err ignored = {};
+	LM_AUTO(lm_json_decref_ptr) json_t *metadata = tree_state(run, work);
+	if (lm_swap_begin(tree, state, err) < 0 || finish_tree(run, folder, work, tree, true, err) < 0 ||
+		lm_json_write(state, metadata, err) < 0) {
+		if (lm_swap_undo(tree, state, &ignored) < 0)
+			lm_emit_warning(&run->project->settings.sink, "%s", ignored.text);
+		return -1;
+	}
+	return lm_swap_end(tree, state, err);
+}
+
+// Replace one tree; until the new one is ready, the old one is there, or comes back.
 static int
 make_tree(struct run *run, const char *folder, struct lm_work *work, const char *tree, struct lm_output *output,
 	struct lm_err *err)
@@ -119,18 +138,16 @@ make_tree(struct run *run, const char *folder, struct lm_work *work, const char 
 	LM_AUTO(lm_assembled_release) struct lm_assembled assembled = {};
 	LM_AUTO(lm_free_ptr) char *state = state_path(run, folder, work->layer);
 	LM_AUTO(lm_free_ptr) char *state_folder = lm_path_parent(state);
+	LM_AUTO(lm_free_ptr) char *fresh = lm_swap_new(tree);
 	lm_emit_begin(&run->project->settings.sink, step, layer, 0);
 	if (lm_work_assemble(&run->plan, work, &assembled, err) < 0)
 		return -1;
-	if (lm_dir_make(state_folder, err) < 0 || lm_file_remove(state, err) < 0 || lm_dir_remove(tree, err) < 0)
+	if (lm_dir_make(state_folder, err) < 0 || lm_outfile_sweep(state_folder, err) < 0)
 		return -1;
-	if (lm_tree_write(&assembled.entries, tree, work->mtime_s, run->project->settings.jobs, &run->project->settings.sink,
+	if (lm_tree_write(&assembled.entries, fresh, work->mtime_s, run->project->settings.jobs, &run->project->settings.sink,
 		    step, layer, err) < 0)
 		return lm_err_wrap(err, "writing layer '%s'", layer);
-	if (finish_tree(run, folder, work, tree, true, err) < 0)
-		return -1;
-	LM_AUTO(lm_json_decref_ptr) json_t *metadata = tree_state(run, work);
-	if (lm_json_write(state, metadata, err) < 0)
+	if (swap_tree(run, folder, work, tree, state, err) < 0)
 		return -1;
 	for (size_t i = 0; i < assembled.entries.count; i++)
 		output->size_bytes += assembled.entries.items[i].size;
@@ -156,7 +173,7 @@ static int
 clean_folder(const struct run *run, struct lm_err *err)
 {
 	const char *folder = run->options->folder;
-	struct lm_strings names = {};
+	LM_AUTO(lm_strings_release) struct lm_strings names = {};
 	if (!run->options->clean || run->options->dry_run || !lm_file_exists(folder))
 		return 0;
 	if (lm_dir_list(folder, &names, err) < 0)
@@ -164,11 +181,15 @@ clean_folder(const struct run *run, struct lm_err *err)
 	bool ours = names.count == 0 || lm_strings_has(&names, "__lamina__") || lm_strings_has(&names, "__venvstacks__");
 	for (int p = 0; p < LM_PLATFORM_COUNT && !ours; p++)
 		ours = lm_strings_has(&names, lm_platform_name((enum lm_platform)p));
-	lm_strings_release(&names);
 	if (!ours)
 		return lm_err_set(
 			err, LM_E_CONFLICT, "'%s' was not made by lamina: remove it yourself if that is meant", folder);
-	return lm_dir_remove(folder, err);
+	int rc = 0;
+	for (size_t i = 0; i < names.count && rc == 0; i++) { // not the folder itself: whoever waits for us holds on to it
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, names.items[i]);
+		rc = lm_dir_remove(path, err);
+	}
+	return rc;
 }
 
 static int
@@ -187,6 +208,8 @@ make_trees(struct run *run, struct lm_err *err)
 		struct lm_output *output = add_output(run->outputs, work, work->dirty, tree);
 		if (run->options->dry_run)
 			continue;
+		if (lm_cancel_check(err) < 0)
+			return -1;
 		int rc = work->dirty ? make_tree(run, folder, work, tree, output, err)
 				     : finish_tree(run, folder, work, tree, false, err);
 		if (rc < 0)
@@ -240,6 +263,10 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 		LM_AUTO(lm_free_ptr) char *folder = lm_output_folder(options->folder, options->platforms, work->platform);
 		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, project->locks[work->layer].install_target);
 		if (options->operation == LM_OP_EXPORT && lm_output_check(folder, work->platform, false, err) < 0)
+			return -1;
+		LM_AUTO(lm_free_ptr) char *state = state_path(&run, folder, work->layer);
+		if (work->selected && !options->dry_run &&
+			(lm_stage_sweep(folder, err) < 0 || lm_swap_undo(tree, state, err) < 0))
 			return -1;
 		work->dirty = work->selected && !is_current(&run, folder, work, tree);
 	}

@@ -5,6 +5,8 @@ import types
 
 import pytest
 
+pytest.register_assert_rewrite("platforms", "against_uv")
+
 import deploy
 import private
 import smallstack

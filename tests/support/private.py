@@ -38,7 +38,7 @@ def enter(patch, folder):
 
 def copy_sample(folder):
     """Copy the sample project with its locks to `folder`; the runtime archives (fetched before) are links. Returns it."""
-    shutil.copytree(paths.SAMPLE, folder, ignore=shutil.ignore_patterns("runtimes", "_*", "__pycache__"))
+    shutil.copytree(paths.SAMPLE, folder, ignore=shutil.ignore_patterns("runtimes", "_build", "_artifacts", "_export", "__pycache__"))
     (folder / "runtimes").mkdir()
     for archive in (paths.SAMPLE / "runtimes").glob("*.tar"):
         try:

@@ -1,0 +1,75 @@
+"""The sample project, locked and published anew for all five platforms, against the committed files."""
+
+import json
+
+import paths
+import private
+import pytest
+from published import METADATA, compressors, differences, digest
+from run import run as run_program
+
+EXPECTED = paths.ROOT / "expected_outputs"
+PLATFORMS = ["linux_aarch64", "linux_x86_64", "macosx_arm64", "macosx_x86_64", "win_amd64"]
+SUFFIX = {"win_amd64": ".zip"}
+
+pytestmark = pytest.mark.expected_output
+
+
+@pytest.fixture(scope="module")
+def published(lamina, warm_store, runtimes, tmp_path_factory):
+    """The folder that the sample project was published into, from its committed locks."""
+    folder = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        private.enter(patch, folder / "private")
+        spec = private.copy_sample(folder / "sample_project") / "venvstacks.toml"
+        run_program(lamina, "publish", "--store", warm_store, "--platform", "all", "--output-dir", folder / "out", spec).ok()
+    return folder / "out"
+
+
+def explained(told):
+    return "not as in expected_outputs (misc/update_expected_outputs.sh accepts it):\n  " + "\n  ".join(told)
+
+
+def test_every_platform_is_there(published):
+    assert sorted(path.name for path in published.iterdir()) == PLATFORMS
+    assert sorted(path.parent.name for path in EXPECTED.glob(f"*/{METADATA}")) == PLATFORMS
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_content(published, exports, platform):
+    """Manifest, metadata, segments and every entry: all that does not depend on the compressor."""
+    exports(platform, published / platform)
+    told = differences(EXPECTED / platform, published / platform, with_compressor=False)
+    assert not told, explained(told)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_archives(published, exports, platform):
+    """Every byte of the archives, by their digests, and with them every byte of the metadata."""
+    exports(platform, published / platform)
+    here, committed = compressors(published / platform), compressors(EXPECTED / platform)
+    if here != committed:
+        told = differences(EXPECTED / platform, published / platform, with_compressor=False)
+        assert not told, explained(told)
+        pytest.skip(f"content equal, compressor differs: {', '.join(sorted(here))} here, {', '.join(sorted(committed))} expected")
+    told = differences(EXPECTED / platform / METADATA, published / platform / METADATA)
+    assert not told, explained(told)
+    layers = json.loads((EXPECTED / platform / METADATA / "venvstacks.json").read_text(encoding="utf-8"))["layers"]
+    want = {layer["archive_name"]: layer["archive_hashes"]["sha256"] for kind in layers.values() for layer in kind}
+    found = {path.name: digest(path) for path in (published / platform).iterdir() if path.is_file()}
+    assert found == want
+    assert {name[name.rindex("."):] for name in found} == {SUFFIX.get(platform, ".zst")}
+
+
+@pytest.mark.network
+def test_locks(lamina, warm_store, sample, exports, run):
+    """Locked anew from the spec alone; exclude-newer holds the index still."""
+    committed, fresh = paths.SAMPLE / "requirements", sample / "requirements"
+    versions = {json.loads(path.read_text(encoding="utf-8"))["lock_version"] for path in committed.glob("*/*.meta.json")}
+    if versions == {1}:  # a first lock has version 1: nothing of the old ones is needed
+        for path in sorted(fresh.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+    run(lamina, "lock", "--reset-lock", "*", "--store", warm_store, sample / "venvstacks.toml").ok()
+    exports("requirements", fresh)
+    told = differences(committed, fresh)
+    assert not told, explained(told)

@@ -1,0 +1,64 @@
+"""Small stacks, locked once, and the program in a build that can be ended at named points."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import paths
+import private
+import small_stack
+from run import run as run_program
+from survive import Place
+
+MEMORY = "/dev/shm"
+MEMORY_NEEDED = 1 << 30
+
+
+@pytest.fixture
+def fast_path(tmp_path):
+    """A folder in memory, where flushing costs nothing, if there is room; else a temporary one like any other."""
+    with_room = os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
+    with tempfile.TemporaryDirectory(dir=MEMORY if with_room else tmp_path) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def killable():
+    """The program, built with kill points."""
+    program = paths.ROOT / "zig-out-kill" / "bin" / "lamina"
+    assert program.exists(), f"{program} is not built: run ./check test, or zig build -Dkill-points -p zig-out-kill"
+    return program
+
+
+@pytest.fixture(scope="session")
+def unlocked_stack(tmp_path_factory, lamina):
+    """A Place with a spec and wheels and nothing else. Copy it."""
+    place = Place(tmp_path_factory.mktemp("unlocked") / "place", lamina)
+    small_stack.write_spec(place.project, small_stack.UV)
+    small_stack.make_wheels(place.wheels)
+    return place
+
+
+@pytest.fixture(scope="session")
+def locked_stack(tmp_path_factory, unlocked_stack):
+    """A Place with locks and an empty store. Copy it."""
+    place = unlocked_stack.copy(tmp_path_factory.mktemp("locked") / "place")
+    with pytest.MonkeyPatch.context() as patch:
+        private.enter(patch, tmp_path_factory.mktemp("environment"))
+        place.run("lock", *small_stack.LOCAL, place.spec).ok()
+    for folder in (place.store, place.state):
+        run_program("rm", "-rf", folder)
+    return place
+
+
+@pytest.fixture
+def published(locked_stack, tmp_path):
+    """A place with a published stack and its trees, whose applications have changed since."""
+    place = locked_stack.copy(tmp_path / "published")
+    place.run("build", "--publish", *small_stack.LOCAL, place.spec, place.trees, "--output-dir", place.out).ok()
+    (place.project / "launch" / "first_app.py").write_text("print('changed')\n")
+    (place.project / "launch" / "shared_code.py").write_text("def tell():\n    print('changed')\n")
+    return place
