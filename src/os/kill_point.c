@@ -13,6 +13,7 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct lm_str wanted;    // where to die
+static uint64_t number = SIGKILL;
 static uint64_t left = 1;       // passings until then
 static int trace_fd = -1;
 
@@ -21,8 +22,11 @@ lm_kill_point_arm(const char *request, const char *trace)
 {
 	struct lm_str rest = lm_str_of(request);
 	wanted = lm_str_cut(&rest, '#');
+	struct lm_str count = lm_str_cut(&rest, '=');
+	if (count.len > 0)
+		(void)lm_parse_u64(count, UINT32_MAX, &left);
 	if (rest.len > 0)
-		(void)lm_parse_u64(rest, UINT32_MAX, &left);
+		(void)lm_parse_u64(rest, 64, &number);
 	if (trace != nullptr)
 		trace_fd = open(trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
@@ -36,7 +40,7 @@ lm_kill_point(const char *name)
 		(void)!write(trace_fd, line, strlen(line));
 	}
 	if (lm_str_equal(wanted, lm_str_of(name)) && --left == 0)
-		(void)kill(getpid(), SIGKILL);
+		(void)kill(getpid(), (int)number);
 	(void)pthread_mutex_unlock(&mutex);
 }
 

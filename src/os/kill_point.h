@@ -1,10 +1,11 @@
-// Named instants at which tests end this process, as kill -9 would. Nothing of it is in a build without -Dkill-points.
+// Named instants at which tests end this process, as kill -9 or Ctrl-C would. Nothing of it is in a build without -Dkill-points.
 #pragma once
 
 #ifdef LM_KILL_POINTS
 
 // Tell where to die and where to list what was passed; call before other threads begin.
-//   request  "<name>" or "<name>#<n>": at the n-th passing (1: the first); null: nowhere
+//   request  "<name>", "<name>#<n>" or "<name>#<n>=<signal>": at the n-th passing (1: the first), by that signal (9: SIGKILL);
+//            null: nowhere
 //   trace    a file that gets a line with the name for each passing; null: none
 void lm_kill_point_arm(const char *request, const char *trace);
 void lm_kill_point(const char *name);
