@@ -8,7 +8,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -150,23 +149,9 @@ def test_a_checkout_in_git(same_as_published, sample, tmp_path):
     same_as_published(spec=sample / "venvstacks.toml")
 
 
-def wheelhouse(spec, store, folder):
-    """All wheels of the locks that are in the store, by name, as somebody without network would have them."""
-    folder.mkdir()
-    for lock in (spec.parent / "requirements").glob("*/pylock.*.toml"):
-        for package in tomllib.loads(lock.read_text()).get("packages", []):
-            for wheel in package["wheels"]:
-                digest = wheel["hashes"]["sha256"]
-                source = store / "sources" / digest[:2] / digest[2:]
-                target = folder / os.path.basename(wheel.get("path") or wheel["url"])
-                if source.exists() and not target.exists():
-                    target.symlink_to(source)
-    return folder
-
-
 def test_cold_store(same_as_published, published, warm_store, tmp_path):
     """An empty store, filled from a folder of wheels and without any network; then used again, then without the folder."""
-    wheels = wheelhouse(published.spec, warm_store, tmp_path / "wheels")
+    wheels = private.local_wheels(published.spec, warm_store, tmp_path / "wheels")
     store = tmp_path / "store"
     same_as_published("--no-index", "--local-wheels", wheels, store=store, out=tmp_path / "cold")
     same_as_published("--no-index", store=store, out=tmp_path / "warm")
@@ -175,7 +160,7 @@ def test_cold_store(same_as_published, published, warm_store, tmp_path):
 
 def test_half_a_store(same_as_published, warm_store, published, tmp_path):
     """Everything in a store may be deleted at any time."""
-    wheels = wheelhouse(published.spec, warm_store, tmp_path / "wheels")
+    wheels = private.local_wheels(published.spec, warm_store, tmp_path / "wheels")
     store = tmp_path / "store"
     same_as_published("--no-index", "--local-wheels", wheels, store=store, out=tmp_path / "first")
     for index, path in enumerate(sorted(path for path in (store / "sources").rglob("*") if path.is_file())):
@@ -196,7 +181,7 @@ def test_another_user(published, reference, lamina, warm_store):
         spec = place / "project/venvstacks.toml"
         shutil.copytree(published.spec.parent, spec.parent)
         shutil.copy(lamina, place / "lamina")
-        shutil.copytree(wheelhouse(published.spec, warm_store, place / "links"), place / "wheels")
+        shutil.copytree(private.local_wheels(published.spec, warm_store, place / "links"), place / "wheels")
         for path in place.rglob("*"):
             path.chmod(0o755 if path.is_dir() or path.name == "lamina" else 0o644)
         (place / "own").mkdir()

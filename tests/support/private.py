@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tomllib
 
 import paths
 
@@ -45,4 +46,18 @@ def copy_sample(folder):
             os.link(archive, folder / "runtimes" / archive.name)
         except OSError:  # another file system
             (folder / "runtimes" / archive.name).symlink_to(archive)
+    return folder
+
+
+def local_wheels(spec, store, folder):
+    """All wheels of the locks that are in the store, by name, as somebody without network would have them."""
+    folder.mkdir()
+    for lock in (spec.parent / "requirements").glob("*/pylock.*.toml"):
+        for package in tomllib.loads(lock.read_text()).get("packages", []):
+            for wheel in package["wheels"]:
+                digest = wheel["hashes"]["sha256"]
+                source = store / "sources" / digest[:2] / digest[2:]
+                target = folder / os.path.basename(wheel.get("path") or wheel["url"])
+                if source.exists() and not target.exists():
+                    target.symlink_to(source)
     return folder
