@@ -120,3 +120,15 @@ lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_e
 	}
 	return lm_fd_fail(err, errno, "make a temporary folder in", parent);
 }
+
+bool
+lm_dir_holds(const char *folder, const char *path)
+{
+	char *outer = realpath(folder, nullptr), *inner = realpath(path, nullptr);
+	size_t len = outer == nullptr ? 0 : strlen(outer);
+	bool holds = outer != nullptr && inner != nullptr && strncmp(outer, inner, len) == 0 &&
+		(inner[len] == '\0' || inner[len] == '/' || len == 1);
+	free(outer);
+	free(inner);
+	return holds;
+}

@@ -15,6 +15,8 @@
 [[nodiscard]] int lm_dir_remove(const char *path, struct lm_err *err);
 // A fresh folder inside `parent` (mode 0700) named "<prefix><random>". *out is yours to lm_free.
 [[nodiscard]] int lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_err *err);
+// Does `folder` hold this path, itself or below it, wherever links lead? False when one of them is not there.
+bool lm_dir_holds(const char *folder, const char *path);
 
 // Call `visit` for each entry below `root`, parents first, sorted by byte within each folder.
 //   path  relative to root, '/' separated, borrowed

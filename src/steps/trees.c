@@ -9,6 +9,7 @@
 #include "steps/child_env.h"
 #include "steps/output.h"
 #include "steps/publish.h"
+#include "steps/replace.h"
 #include "steps/stage.h"
 #include "steps/swap.h"
 
@@ -168,7 +169,6 @@ add_output(struct lm_outputs *outputs, const struct lm_work *work, bool dirty, c
 	return &outputs->items[outputs->count++];
 }
 
-// Unless it is empty, a folder to be cleaned must be one of ours.
 static int
 clean_folder(const struct run *run, struct lm_err *err)
 {
@@ -176,14 +176,8 @@ clean_folder(const struct run *run, struct lm_err *err)
 	LM_AUTO(lm_strings_release) struct lm_strings names = {};
 	if (!run->options->clean || run->options->dry_run || !lm_file_exists(folder))
 		return 0;
-	if (lm_dir_list(folder, &names, err) < 0)
+	if (lm_check_cleaning(run->project, folder, err) < 0 || lm_dir_list(folder, &names, err) < 0)
 		return -1;
-	bool ours = names.count == 0 || lm_strings_has(&names, "__lamina__") || lm_strings_has(&names, "__venvstacks__");
-	for (int p = 0; p < LM_PLATFORM_COUNT && !ours; p++)
-		ours = lm_strings_has(&names, lm_platform_name((enum lm_platform)p));
-	if (!ours)
-		return lm_err_set(
-			err, LM_E_CONFLICT, "'%s' was not made by lamina: remove it yourself if that is meant", folder);
 	int rc = 0;
 	for (size_t i = 0; i < names.count && rc == 0; i++) { // not the folder itself: whoever waits for us holds on to it
 		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, names.items[i]);
@@ -269,6 +263,8 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 			(lm_stage_sweep(folder, err) < 0 || lm_swap_undo(tree, state, err) < 0))
 			return -1;
 		work->dirty = work->selected && !is_current(&run, folder, work, tree);
+		if (work->dirty && lm_check_replacing(project, tree, state, err) < 0)
+			return -1;
 	}
 	if (make_trees(&run, err) < 0)
 		return -1;

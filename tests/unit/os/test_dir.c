@@ -273,6 +273,41 @@ too_deep_trees(void **state)
 	assert_int_equal(lm_dir_remove(folder_at(&folder, "d/d"), &err), 0); // one less
 }
 
+static void
+holds(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	static const struct {
+		const char *row, *folder, *path;
+		bool want;
+	} rows[] = {
+		{ "itself", "a", "a", true },
+		{ "a file", "a", "a/b/file", true },
+		{ "by way of dots", "a/b/..", "a/../a/b", true },
+		{ "above", "a/b", "a", false },
+		{ "beside", "a", "ab", false },
+		{ "through a link", "a", "link/file", true },
+		{ "the folder is a link", "link", "a/b/file", true },
+		{ "a link out", "a", "a/out", false },
+		{ "not there", "a", "a/none", false },
+		{ "no folder", "none", "a", false },
+	};
+	struct lm_err err = {};
+
+	(void)state;
+	assert_int_equal(lm_dir_make(folder_at(&folder, "a/b"), &err), 0);
+	assert_int_equal(lm_dir_make(folder_at(&folder, "ab"), &err), 0);
+	folder_write(&folder, "a/b/file", "");
+	assert_int_equal(symlink("a/b", folder_at(&folder, "link")), 0);
+	assert_int_equal(symlink("../ab", folder_at(&folder, "a/out")), 0);
+	for (size_t i = 0; i < LM_COUNT(rows); i++) {
+		LM_AUTO(lm_free_ptr) char *outer = lm_strdup(folder_at(&folder, rows[i].folder));
+		LM_AUTO(lm_free_ptr) char *inner = lm_strdup(folder_at(&folder, rows[i].path));
+		row_int_equal(rows[i].row, lm_dir_holds(outer, inner), rows[i].want);
+	}
+	assert_true(lm_dir_holds("/", folder.path));
+}
+
 int
 main(void)
 {
@@ -285,6 +320,7 @@ main(void)
 		cmocka_unit_test(walks),
 		cmocka_unit_test(deep_trees),
 		cmocka_unit_test(too_deep_trees),
+		cmocka_unit_test(holds),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
