@@ -331,6 +331,15 @@ lm_entries_finish(struct lm_entries *entries, bool fold_case, struct lm_err *err
 	return fold_case ? check_case(entries, err) : 0;
 }
 
+int
+lm_entries_check_windows(const struct lm_entries *entries, struct lm_err *err)
+{
+	for (size_t i = 0; i < entries->count; i++)
+		if (lm_path_check_windows(entries->items[i].path, err) < 0)
+			return lm_err_wrap(err, "entry of '%s'", origin_of(&entries->items[i]));
+	return 0;
+}
+
 static void
 append_quoted(struct lm_buf *line, const char *text)
 {

@@ -59,6 +59,8 @@ void lm_entries_add_link(struct lm_entries *entries, const char *path, const cha
 // links with ".." after a name (it would lead elsewhere when that name is a link), and what is no text in a target.
 // Finishing a finished list changes nothing.
 [[nodiscard]] int lm_entries_finish(struct lm_entries *entries, bool fold_case, struct lm_err *err);
+// Refuse, with LM_E_SYNTAX, an entry whose path Windows cannot have.
+[[nodiscard]] int lm_entries_check_windows(const struct lm_entries *entries, struct lm_err *err);
 // By binary search after lm_entries_finish; null when absent.
 const struct lm_entry *lm_entries_find(const struct lm_entries *entries, const char *path);
 void lm_entries_release(struct lm_entries *entries); // empty again; fits LM_AUTO

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void
 lm_layer_site_dir(const struct lm_layer_spec *layer, enum lm_platform platform, char out[128])
@@ -34,9 +35,8 @@ lm_assembly_place(struct lm_assembly *assembly, const struct lm_entry *from, con
 	entry->path = kept;
 }
 
-// The entry that a link of a module leads to; null when that is a folder.
-static const struct lm_entry *
-link_target(const struct lm_entries *entries, const struct lm_entry *link)
+const struct lm_entry *
+lm_entry_target(const struct lm_entries *entries, const struct lm_entry *link)
 {
 	for (int hops = 0; hops < 8 && link != nullptr && link->type == LM_ENTRY_LINK; hops++) {
 		LM_AUTO(lm_free_ptr) char *parent = lm_path_parent(link->path);
@@ -58,7 +58,7 @@ place_modules(
 			LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, entry->path);
 			const struct lm_entry *source = entry;
 			if (assembly->windows && entry->type == LM_ENTRY_LINK) // Windows layers hold copies
-				source = link_target(entries, entry);
+				source = lm_entry_target(entries, entry);
 			if (source == nullptr)
 				return lm_err_set(err, LM_E_UNSUPPORTED,
 					"%s: a link to a folder cannot be part of a Windows layer: '%s'", entry->origin,
@@ -105,19 +105,38 @@ check_modules(const struct lm_assembly *assembly, size_t installed, struct lm_er
 	return 0;
 }
 
-// Files that postinstall.py writes on the target must not be there before.
+static bool
+is_named(const struct lm_assembly *assembly, const char *path, const char *name)
+{
+	return (lm_platform_folds_case(assembly->plan->platform) ? strcasecmp(path, name) : strcmp(path, name)) == 0;
+}
+
+static int
+refuse_written(const struct lm_entry *entry, struct lm_err *err)
+{
+	return lm_err_set(err, LM_E_CONFLICT, "'%s' of %s is a file that postinstall.py writes", entry->path, entry->origin);
+}
+
+// Files that postinstall.py writes on the target must not be there before; nor a sitecustomize of another kind, which Python
+// would import in place of ours.
 static int
 check_reserved(const struct lm_assembly *assembly, struct lm_err *err)
 {
-	char customize[LM_LAYER_DIR_MAX + 32];
-	(void)snprintf(customize, sizeof customize, "%s/sitecustomize.py", assembly->site);
-	const char *reserved[] = { "pyvenv.cfg", customize };
-	size_t count = assembly->layer->kind == LM_RUNTIME ? 1 : LM_COUNT(reserved);
-	for (size_t i = 0; i < count; i++) {
-		const struct lm_entry *entry = lm_entries_find(assembly->out, reserved[i]);
-		if (entry != nullptr)
-			return lm_err_set(err, LM_E_CONFLICT, "'%s' of %s is a file that postinstall.py writes", entry->path,
-				entry->origin);
+	size_t site_len = strlen(assembly->site);
+	for (size_t i = 0; i < assembly->out->count; i++) {
+		const struct lm_entry *entry = &assembly->out->items[i];
+		if (is_named(assembly, entry->path, "pyvenv.cfg"))
+			return refuse_written(entry, err);
+		if (assembly->layer->kind == LM_RUNTIME || strncmp(entry->path, assembly->site, site_len) != 0 ||
+			entry->path[site_len] != '/')
+			continue;
+		const char *in_site = entry->path + site_len + 1;
+		if (is_named(assembly, in_site, "sitecustomize.py"))
+			return refuse_written(entry, err);
+		if (provides_module(in_site, "sitecustomize"))
+			return lm_err_set(err, LM_E_CONFLICT,
+				"'%s' of %s would be imported in place of the sitecustomize.py that postinstall.py writes",
+				entry->path, entry->origin);
 	}
 	return 0;
 }
@@ -181,7 +200,9 @@ assemble(struct lm_assembly *assembly, bool *publishes, struct lm_err *err)
 		return -1;
 	lm_config_place(assembly, *publishes);
 	keep_site_dir(assembly);
-	return lm_entries_finish(assembly->out, fold_case, err);
+	if (lm_entries_finish(assembly->out, fold_case, err) < 0)
+		return -1;
+	return assembly->windows ? lm_entries_check_windows(assembly->out, err) : 0;
 }
 
 int

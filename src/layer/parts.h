@@ -25,6 +25,8 @@ struct lm_assembly {
 // A copy of `from` at another path; contents stay where they are.
 //   path  copied into the list's arena
 void lm_assembly_place(struct lm_assembly *assembly, const struct lm_entry *from, const char *path);
+// The file that an entry is, or that it leads to as a link; null when there is none, or a folder.
+const struct lm_entry *lm_entry_target(const struct lm_entries *entries, const struct lm_entry *entry);
 
 // Entries of the runtime archive, without pip, setuptools, wheel and compiled files, and the aliases of its Python.
 // LM_E_SYNTAX: the archive has no Python where it should be.

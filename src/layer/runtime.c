@@ -90,22 +90,31 @@ add_alias(struct lm_assembly *assembly, const char *alias, const char *target)
 		lm_entries_add_link(assembly->out, path, target, LM_LAYER_ORIGIN);
 }
 
+// The archive must have this program: a file, or a link that leads to one.
+static int
+check_program(const struct lm_entries *archive, const char *path, struct lm_err *err)
+{
+	const struct lm_entry *entry = lm_entries_find(archive, path);
+	if (entry == nullptr)
+		return lm_err_set(err, LM_E_SYNTAX, "the runtime archive has no 'python/%s'", path);
+	if (lm_entry_target(archive, entry) == nullptr)
+		return lm_err_set(err, LM_E_SYNTAX, "'python/%s' of the runtime archive is no file and leads to none", path);
+	return 0;
+}
+
 static int
 add_aliases(struct lm_assembly *assembly, struct lm_err *err)
 {
 	const struct lm_entries *archive = assembly->plan->runtime;
-	if (assembly->windows) {
-		if (lm_entries_find(archive, "python.exe") == nullptr)
-			return lm_err_set(err, LM_E_SYNTAX, "the runtime archive has no 'python/python.exe'");
-		return 0;
-	}
+	if (assembly->windows)
+		return check_program(archive, "python.exe", err);
 	const struct lm_layer_spec *layer = assembly->layer;
 	char major[24], minor[40], path[48];
 	(void)snprintf(major, sizeof major, "python%u", layer->py_major);
 	(void)snprintf(minor, sizeof minor, "python%u.%u", layer->py_major, layer->py_minor);
 	(void)snprintf(path, sizeof path, "bin/%s", minor);
-	if (lm_entries_find(archive, path) == nullptr)
-		return lm_err_set(err, LM_E_SYNTAX, "the runtime archive has no 'python/%s'", path);
+	if (check_program(archive, path, err) < 0)
+		return -1;
 	add_alias(assembly, major, minor);
 	add_alias(assembly, "python", minor);
 	return 0;

@@ -93,16 +93,44 @@ lm_path_check_inside(const char *path, struct lm_err *err)
 	}
 }
 
-// Windows keeps these names, whatever follows the first dot, for devices.
+// A digit; or a superscript 1, 2 or 3, which Windows takes for one (U+00B9, U+00B2, U+00B3).
 static bool
-is_device(const char *name)
+is_port_number(struct lm_str text)
 {
-	static const char *const plain[] = { "con", "prn", "aux", "nul" };
-	size_t len = strcspn(name, ".");
+	if (text.len == 1)
+		return is_digit(text.ptr[0]);
+	return text.len == 2 && text.ptr[0] == '\xC2' && memchr("\xB9\xB2\xB3", text.ptr[1], 3) != nullptr;
+}
+
+// Windows keeps these names for devices, whatever follows the first dot, and blanks before it.
+static bool
+is_device(struct lm_str name)
+{
+	static const char *const plain[] = { "con", "prn", "aux", "nul", "conin$", "conout$" };
+	struct lm_str stem = lm_str_trim(lm_str_cut(&name, '.'));
 	for (size_t i = 0; i < LM_COUNT(plain); i++)
-		if (len == 3 && strncasecmp(name, plain[i], 3) == 0)
+		if (stem.len == strlen(plain[i]) && strncasecmp(stem.ptr, plain[i], stem.len) == 0)
 			return true;
-	return len == 4 && is_digit(name[3]) && (strncasecmp(name, "com", 3) == 0 || strncasecmp(name, "lpt", 3) == 0);
+	return stem.len > 3 && (strncasecmp(stem.ptr, "com", 3) == 0 || strncasecmp(stem.ptr, "lpt", 3) == 0) &&
+		is_port_number((struct lm_str){ stem.ptr + 3, stem.len - 3 });
+}
+
+int
+lm_path_check_windows(const char *path, struct lm_err *err)
+{
+	struct lm_str rest = lm_str_of(path);
+	while (rest.len > 0) {
+		struct lm_str part = lm_str_cut(&rest, '/');
+		if (strcspn(part.ptr, "<>:\"|?*") < part.len)
+			return lm_err_set(
+				err, LM_E_SYNTAX, "path with a character that Windows does not have in names: '%s'", path);
+		if (part.len > 0 && (part.ptr[part.len - 1] == '.' || part.ptr[part.len - 1] == ' '))
+			return lm_err_set(err, LM_E_SYNTAX,
+				"path with a name that ends with a dot or blank, which Windows drops: '%s'", path);
+		if (is_device(part))
+			return lm_err_set(err, LM_E_SYNTAX, "path with a name that Windows keeps for a device: '%s'", path);
+	}
+	return 0;
 }
 
 int
@@ -123,7 +151,7 @@ lm_path_check_name(const char *name, struct lm_err *err)
 		return lm_err_set(err, LM_E_SYNTAX, "name that starts with '%c': '%s'", name[0], name);
 	if (name[len - 1] == '.')
 		return lm_err_set(err, LM_E_SYNTAX, "name that ends with '.': '%s'", name);
-	if (is_device(name))
+	if (is_device(lm_str_of(name)))
 		return lm_err_set(err, LM_E_SYNTAX, "name that Windows keeps for a device: '%s'", name);
 	return 0;
 }

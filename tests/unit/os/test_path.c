@@ -133,6 +133,49 @@ inside_limits(void **state)
 }
 
 static void
+windows(void **state)
+{
+	static const char character[] = "path with a character that Windows does not have in names: '";
+	static const char ends[] = "path with a name that ends with a dot or blank, which Windows drops: '";
+	static const char device[] = "path with a name that Windows keeps for a device: '";
+	static const struct {
+		const char *path, *text; // null: accepted
+	} rows[] = {
+		{ "Lib/site-packages/x.py", nullptr },
+		{ ".hidden/a b/..c/caf\xC3\xA9", nullptr },
+		{ "console/auxiliary.py/nulls/com/lpt/com10/comx", nullptr },
+		{ "a.aux/x.con", nullptr },
+		{ "a/b:c", character },
+		{ "a<b", character },
+		{ "a>/b", character },
+		{ "\"a\"", character },
+		{ "a|b/c", character },
+		{ "a/b?", character },
+		{ "*/a", character },
+		{ "a./b", ends },
+		{ "a/b ", ends },
+		{ "a/b..", ends },
+		{ "nul", device },
+		{ "a/CoN/b", device },
+		{ "a/aux.tar.gz", device },
+		{ "prn  .txt", device },
+		{ "CONIN$/x", device },
+		{ "conout$.x", device },
+		{ "COM0", device },
+		{ "a/lpt9.py", device },
+		{ "com\xC2\xB2", device },
+	};
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(rows); i++) {
+		struct lm_err err = {};
+		LM_AUTO(lm_free_ptr)
+		char *want = rows[i].text == nullptr ? lm_strdup("") : lm_format("%s%s'", rows[i].text, rows[i].path);
+		row_int_equal(rows[i].path, lm_path_check_windows(rows[i].path, &err), rows[i].text == nullptr ? 0 : -1);
+		row_str_equal(rows[i].path, err.text, want);
+	}
+}
+
+static void
 names(void **state)
 {
 	static const struct {
@@ -174,6 +217,7 @@ main(void)
 		cmocka_unit_test(absolute_from_here),
 		cmocka_unit_test(inside),
 		cmocka_unit_test(inside_limits),
+		cmocka_unit_test(windows),
 		cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
