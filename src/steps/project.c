@@ -28,8 +28,9 @@ lm_project_lock_path(const struct lm_project *project, size_t layer, const char 
 static int
 read_optional(const char *path, uint64_t max_bytes, char **text, struct lm_err *err)
 {
-	if (lm_file_read(path, max_bytes, text, nullptr, err) == 0)
-		return 0;
+	size_t len = 0;
+	if (lm_file_read(path, max_bytes, text, &len, err) == 0)
+		return strlen(*text) == len ? 0 : lm_err_set(err, LM_E_SPEC, "a NUL byte in '%s'", path);
 	if (err->code != LM_E_NOT_FOUND)
 		return -1;
 	lm_err_clear(err);

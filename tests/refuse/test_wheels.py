@@ -12,7 +12,8 @@ from paths import CASES
 REFUSED = tomllib.loads((CASES / "wheels" / "refused.toml").read_text(encoding="utf-8"))
 LAYERS = tomllib.loads((CASES / "wheels" / "layers.toml").read_text(encoding="utf-8"))
 IN_LOCK = {"no-wheel-name": "PROJECT/requirements/app-app/pylock.app-app.toml:10:5: error: layer 'app-app': package 'demo': wheel file "
-    "name 'demo.whl': expected NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl\nlamina: a lock file is damaged\n"}
+    "name 'demo.whl': expected NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl\n"
+    "lamina: a lock file is damaged: repair it, or remove it to lock the layer anew\n"}
 
 
 def test_every_case_has_its_sentence():
