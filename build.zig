@@ -50,6 +50,30 @@ pub fn build(b: *std.Build) void {
     lamina.pie = true;
     b.installArtifact(lamina);
 
+    for (cx.find("man", "", ".1")) |page| b.installFile(page, b.fmt("share/man/man1/{s}", .{std.fs.path.basename(page)}));
+    // the program makes its completions, where it can run
+    const host = b.graph.host.result;
+    if (cx.target.result.cpu.arch == host.cpu.arch and cx.target.result.os.tag == host.os.tag) {
+        inline for (.{ .{ "bash", "bash-completion/completions/lamina" }, .{ "zsh", "zsh/site-functions/_lamina" } }) |shell| {
+            const run = b.addRunArtifact(lamina);
+            run.addArgs(&.{ "completion", shell[0] });
+            b.getInstallStep().dependOn(&b.addInstallFile(run.captureStdOut(.{}), "share/" ++ shell[1]).step);
+        }
+    }
+    // for pkg-config: the library is static, so who links it links what it stands on
+    const pc = b.addWriteFiles().add("lamina.pc", b.fmt(
+        \\prefix=${{pcfiledir}}/../..
+        \\
+        \\Name: lamina
+        \\Description: Reproducible layers of Python environments
+        \\Version: {s}
+        \\Requires: {s}
+        \\Cflags: -I${{prefix}}/include
+        \\Libs: -L${{prefix}}/lib -llamina -lpthread
+        \\
+    , .{ zon.version, std.mem.join(b.allocator, ", ", &system_libs) catch @panic("OOM") }));
+    b.getInstallStep().dependOn(&b.addInstallFile(pc, "lib/pkgconfig/lamina.pc").step);
+
     // unit tests: installed to zig-out/tests, run by ./check (one closing line for all of them)
     const tests_step = b.step("unit-tests", "Build the unit tests into zig-out/tests");
     for (modules) |m| {

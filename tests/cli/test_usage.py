@@ -2,7 +2,7 @@
 
 import pytest
 
-COMMANDS = ["lock", "build", "publish", "local-export", "show"]
+COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff"]
 
 # arguments -> what is said behind "lamina: "
 WRONG = {
@@ -129,12 +129,17 @@ def test_help(run_lamina, command):
     assert text == run_lamina(command, "-h").ok().out == run_lamina("help", command).ok().out
     assert text == run_lamina(command, "a.toml", "-v", "--help", "b", "c").ok().out  # whatever else is given
     lines = text.splitlines()
-    assert lines[0].startswith(f"Usage: lamina {command} [OPTION]... SPEC")
+    assert lines[0].startswith(f"Usage: lamina {command} [OPTION]... {'A B' if command == 'diff' else 'SPEC'}")
     assert f"  lamina {command} " in text.split("Examples:\n")[1].split("\n\n")[0]
     assert [line for line in lines if len(line) > 80] == []
     assert not any(line != line.rstrip() or "\t" in line for line in lines)
-    assert lines[-2:] == ["Exit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,",
-        "4 bytes differ from their recorded digest, 130 interrupted."]
+    assert lines[-2:] == (COMPARING if command in ("check", "diff") else WORKING)
+
+
+WORKING = ["Exit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,",
+    "4 bytes differ from their recorded digest, 130 interrupted."]
+COMPARING = ["Exit status: 0 all is equal, 1 the work failed, 2 wrong use or invalid spec,",
+    "3 something differs, 4 bytes differ from their recorded digest, 130 interrupted."]
 
 
 SHOW_HELP = """\
@@ -159,8 +164,8 @@ Sources:
                                 in the user's cache)
 
 Results:
-      --build-dir DIR           where 'build' writes trees, relative to the spec
-                                (default: _build)
+      --build-dir DIR           nothing: no tree of 'build' is needed; for
+                                scripts that give it
       --json                    results as one JSON document
 
 Other options:

@@ -38,7 +38,7 @@ struct lm_cli {
 [[nodiscard]] int lm_cli_parse(struct lm_cli *cli, int argc, char **argv, struct lm_err *err);
 void lm_cli_release(struct lm_cli *cli);
 void lm_cli_help(enum lm_command command); // to stdout
-void lm_cli_overview(void);                // to stdout
+void lm_cli_overview(void); // to stdout
 // The command of a name, or 0 with LM_E_USAGE.
 int lm_command_parse(const char *name, enum lm_command *out, struct lm_err *err);
 const char *lm_command_name(enum lm_command command);
@@ -48,8 +48,8 @@ enum lm_option_group { LM_GROUP_NONE, LM_GROUP_WHAT, LM_GROUP_LAYERS, LM_GROUP_S
 struct lm_option_info {
 	enum lm_option_group group;
 	const char *name, *argument, *help; // argument null: a switch
-	char letter;   // or 0
-	bool both;     // there is a "no-" too that is worth telling of
+	char letter; // or 0
+	bool both; // there is a "no-" too that is worth telling of
 	bool repeatable;
 };
 struct lm_command_info {
@@ -73,8 +73,8 @@ struct lm_run {
 	bool has_format;
 	enum lm_format format;
 	int level;
-	json_t *answer;  // what --json prints, once the command is done
-	int exit_code;   // of a run without error: 0, or 3 when something differs
+	json_t *answer; // what --json prints, once the command is done
+	int exit_code; // of a run without error: 0, or 3 when something differs
 };
 [[nodiscard]] int lm_run_settings(struct lm_run *run, struct lm_err *err);
 

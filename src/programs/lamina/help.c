@@ -166,7 +166,7 @@ lm_cli_help(enum lm_command command)
 	}
 	if ((command & (LM_CMD_CHECK | LM_CMD_DIFF)) != 0)
 		lm_out_text("\nExit status: 0 all is equal, 1 the work failed, 2 wrong use or invalid spec,\n"
-			    "3 something differs, 130 interrupted.\n");
+			    "3 something differs, 4 bytes differ from their recorded digest, 130 interrupted.\n");
 	else
 		lm_out_text("\nExit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,\n"
 			    "4 bytes differ from their recorded digest, 130 interrupted.\n");
