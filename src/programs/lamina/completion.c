@@ -146,7 +146,10 @@ zsh(void)
 			if (option.letter != 0)
 				zsh_names(&option, "", true);
 		}
-		lm_out_text("\t\t\t'1:stack spec:_files -g \"*.toml(-.)\"' '2:folder:_files -/'\n\t\t;;\n");
+		if (info->command == LM_CMD_DIFF)
+			lm_out_text("\t\t\t'1:first:_files' '2:second:_files'\n\t\t;;\n");
+		else
+			lm_out_text("\t\t\t'1:stack spec:_files -g \"*.toml(-.)\"' '2:folder:_files -/'\n\t\t;;\n");
 	}
 	lm_out_text(
 		"\tcompletion)\n\t\t_values shell bash zsh\n\t\t;;\n\thelp)\n\t\t_describe command commands\n\t\t;;\n"
