@@ -62,7 +62,7 @@ def test_every_option_is_completed(run, run_lamina, scripts):
         wanted = set()
         for letter, no, name in re.findall(r"^  (?:(-.), |    )--(\[no-\])?([\w-]+)", text, re.MULTILINE):
             wanted |= {f"--{name}", f"--no-{name}" if no else f"--{name}", letter or f"--{name}"}
-        script = f"source '{scripts}/lamina.bash'; COMP_WORDS=(lamina {command} -); COMP_CWORD=2; _lamina; echo ${{COMPREPLY[@]}}"
+        script = f"source '{scripts}/lamina.bash'; COMP_WORDS=(lamina {command} -); COMP_CWORD=2; _lamina; printf '%s\\n' ${{COMPREPLY[@]}}"
         assert set(run("bash", "--norc", "-c", script).ok().out.split()) == wanted
         zsh = (scripts / "lamina.zsh").read_text().split(f"\t{command})\n")[1].split("\t\t;;\n")[0]
         assert set(re.findall(r"^\t\t\t'\*?(-[\w-]+)", zsh, re.MULTILINE)) == wanted
