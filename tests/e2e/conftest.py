@@ -9,7 +9,7 @@ pytest.register_assert_rewrite("platforms", "against_uv")
 
 import deploy
 import private
-import smallstack
+import fake_stack
 from run import run
 
 HOST = f"linux_{os.uname().machine}"
@@ -48,7 +48,7 @@ def deployed(published, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small_template(tmp_path_factory, session_environment, lamina):
-    stack = smallstack.SmallStack(tmp_path_factory.mktemp("template") / "small", lamina)
+    stack = fake_stack.SmallStack(tmp_path_factory.mktemp("template") / "small", lamina)
     stack.make()
     with session_environment():
         stack.lock()
@@ -57,5 +57,5 @@ def small_template(tmp_path_factory, session_environment, lamina):
 
 @pytest.fixture
 def small(small_template, tmp_path):
-    """A small stack (support/smallstack.py), locked, with nothing in its store."""
+    """A small stack (support/fake_stack.py), locked, with nothing in its store."""
     return small_template.copy(tmp_path / "small")

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from smallstack import HOST, LAYERS, changed, snapshot
+from fake_stack import HOST, LAYERS, changed, snapshot
 
 TIME = "2026-06-01T00:00:00Z"  # exclude-newer of the stack
 
@@ -350,8 +350,8 @@ def test_a_changed_source_of_one_platform(small):
     """Another runtime archive for Windows leaves the other platform alone; there it is in every layer with a launcher."""
     small.command("publish", "--platform", "all").ok()
     before = snapshot(small.out / HOST)
-    import smallstack
-    digest = smallstack.fake_runtime(small.spec.parent / "new.tar", [*smallstack.WINDOWS, "LICENSE.txt"])
+    import fake_stack
+    digest = fake_stack.fake_runtime(small.spec.parent / "new.tar", [*fake_stack.WINDOWS, "LICENSE.txt"])
     old = hashlib.sha256((small.spec.parent / "win_amd64.tar").read_bytes()).hexdigest()
     small.edit(f'path = "win_amd64.tar"\nsha256 = "{old}"', f'path = "new.tar"\nsha256 = "{digest}"')
     small.lock()

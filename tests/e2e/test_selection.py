@@ -2,7 +2,7 @@
 
 import pytest
 
-from smallstack import HOST, LAYERS, snapshot
+from fake_stack import HOST, LAYERS, snapshot
 
 
 @pytest.mark.parametrize("options, chosen", [

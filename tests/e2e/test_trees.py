@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import deploy
-from smallstack import HOST, LAYERS, changed, snapshot
+from fake_stack import HOST, LAYERS, changed, snapshot
 
 HTTP = ["--include", "http-import", "--include-dependencies"]
 PLACES = ["cpython-3.11", "framework-http-client", "app-http-import"]
