@@ -96,7 +96,7 @@ add_work(struct lm_work_plan *plan, size_t layer, enum lm_platform platform, boo
 	const struct lm_layer_lock *lock = &project->locks[layer];
 	const char *name = project->spec.layers[layer].name;
 	if (!lock->valid)
-		return lm_err_set(err, LM_E_CONFLICT, "layer '%s' cannot be used: %s (lock it, or use --lock-if-needed)", name,
+		return lm_err_set(err, LM_E_CONFLICT, "layer '%s' cannot be used: %s; 'lamina lock --if-needed' locks it", name,
 			lock->reason);
 	lm_grow(plan->works, plan->count, plan->cap);
 	struct lm_work *work = &plan->works[plan->count++];

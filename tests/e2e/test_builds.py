@@ -384,3 +384,26 @@ def test_catalogue(small, private_environment):
     assert (row["archive_digest"], row["content_hash"], row["inputs_hash"], row["size_bytes"]) == (
         now["archive_hashes"]["sha256"], now["content_hash"], now["inputs_hash"], now["archive_size"])
     assert len(row["published_at"]) == 20 and row["published_at"].endswith("Z")
+
+
+# beginnings of inputs_hash of app-three for Windows, and of content hashes: for Windows, and for Linux where nothing of the
+# tester's Python takes part
+INPUTS = "7cec3cd12e4bbd0c"
+LAYOUT = {
+    "base": ("7d8d1125186e86cc", ""),
+    "framework-low": ("c80dfe5faf5204b3", "20966a46f47f71b2"),
+    "framework-plain": ("8a718c43ac7f07e8", "e644b0e38e50bdec"),
+    "app-one": ("eea3aba3714ebde7", "bcaf277af53783f6"),
+    "app-two": ("bdfc3516b175adb9", "32c44915b46da524"),
+    "app-three": ("225be2430fda2c06", "787b184b840366d9"),
+}
+
+
+def test_layout_has_a_number(small):
+    """Equal inputs are taken for equal content. So when the code that lays out a layer changes, LAYER_LAYOUT in
+    src/steps/plan.c must go up: raise it, and put what comes out then here."""
+    small.command("publish", "--platform", "all").ok()
+    host, windows = small.metadata(small.out / HOST), small.metadata(small.out / "win_amd64")
+    found = {name: (windows[name]["content_hash"][7:23], "" if name == "base" else host[name]["content_hash"][7:23])
+        for name in LAYERS}
+    assert (windows["app-three"]["inputs_hash"][7:23], found) == (INPUTS, LAYOUT)

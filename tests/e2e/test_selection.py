@@ -2,7 +2,7 @@
 
 import pytest
 
-from fake_stack import HOST, LAYERS, snapshot
+from fake_stack import HOST, LAYERS, changed, snapshot
 
 
 @pytest.mark.parametrize("options, chosen", [
@@ -109,8 +109,16 @@ def test_invalid_lock(small):
     for command in (["publish"], ["local-export"], ["build", "--no-lock-if-needed"]):
         refused = small.command(*command)
         assert (refused.code, refused.out, refused.err) == (1, "",
-            "lamina: layer 'plain' cannot be used: its requirements changed (lock it, or use --lock-if-needed)\n")
+            "lamina: layer 'plain' cannot be used: its requirements changed; 'lamina lock --if-needed' locks it\n")
         assert not small.out.exists()
+    before = snapshot(small.folder)
+    dry = small.command("build", "--publish", "--dry-run")
+    assert [line.split()[:2] for line in dry.ok().out.splitlines()] == [
+        ["pending", layer] for layer in ("base", "framework-low", "app-three")]
+    assert [line for line in dry.err.splitlines() if "warning" in line] == [
+        f"warning: '{layer}' is to be locked first, and what would be made of it is known then"
+        for layer in ("framework-plain", "app-one", "app-two")]
+    assert {name for name in changed(before, snapshot(small.folder)) if not name.startswith("store/")} == set()
     locked = small.command("build", "--publish").ok()
     assert [line.split()[0] for line in locked.out.splitlines()] == ["published"] * 6
 

@@ -159,6 +159,20 @@ select_build(struct lm_run *run, bool trees, unsigned *operations, struct lm_err
 	return select_reset(run, operations, err);
 }
 
+// --dry-run: nothing can be said of layers that a real run would lock first.
+static void
+leave_unlocked(struct lm_run *run, unsigned *operations)
+{
+	const unsigned made = LM_OP_BUILD | LM_OP_PUBLISH;
+	for (size_t i = 0; i < run->project.spec.layer_count; i++) {
+		if (run->project.locks[i].valid || (operations[i] & LM_OP_LOCK_IF_NEEDED) == 0 || (operations[i] & made) == 0)
+			continue;
+		operations[i] &= ~made;
+		lm_emit_warning(&run->settings.sink, "'%s' is to be locked first, and what would be made of it is known then",
+			run->project.spec.layers[i].build_name);
+	}
+}
+
 int
 lm_run_build(struct lm_run *run, struct lm_err *err)
 {
@@ -174,7 +188,9 @@ lm_run_build(struct lm_run *run, struct lm_err *err)
 	if (shown != 0)
 		return shown < 0 ? -1 : 0;
 	lm_ui_keep(run->ui, "lock");
-	if (!cli->dry_run && lock_layers(run, operations, err) < 0)
+	if (cli->dry_run)
+		leave_unlocked(run, operations);
+	else if (lock_layers(run, operations, err) < 0)
 		return -1;
 	bool folder_is_output = cli->publish && cli->output_dir == nullptr;
 	if (trees) {
