@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -57,21 +58,33 @@ write_holder(int fd, const char *what)
 		(void)!pwrite(fd, text, (size_t)len, 0);
 }
 
-// `told`: whether the user knows that we wait.
+static void
+tell(int fd, const char *path, bool folder, const struct lm_sink *sink)
+{
+	char holder[LM_LOCK_TEXT_BYTES];
+	if (folder) {
+		lm_emit_warning(sink, "waiting for another process, which is working in '%s'", path);
+		return;
+	}
+	read_holder(fd, holder);
+	lm_emit_warning(sink, "waiting for %s", holder);
+}
+
+// Returns 0, -1, or 1 where folders cannot be locked. `told`: whether the user knows that we wait.
 static int
-wait_for(int fd, const char *path, const struct lm_sink *sink, bool *told, struct lm_err *err)
+wait_for(int fd, const char *path, bool folder, const struct lm_sink *sink, bool *told, struct lm_err *err)
 {
 	uint64_t pause_ms = LM_LOCK_POLL_MIN_MS;
 	for (;;) {
 		int sys = try_lock(fd);
 		if (sys == 0)
 			return 0;
+		if (folder && (sys == EBADF || sys == EINVAL || sys == ENOLCK || sys == ENOTSUP || sys == ENOSYS))
+			return 1;
 		if (sys != EWOULDBLOCK)
 			return lm_err_sys(err, sys, "cannot lock '%s'", path);
 		if (!*told) {
-			char holder[LM_LOCK_TEXT_BYTES];
-			read_holder(fd, holder);
-			lm_emit_warning(sink, "waiting for %s", holder);
+			tell(fd, path, folder, sink);
 			*told = true;
 		}
 		(void)lm_clock_sleep_ms(pause_ms);
@@ -90,7 +103,7 @@ lm_lock_take(struct lm_lock *lock, const char *path, const char *what, const str
 		LM_AUTO(lm_fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 		if (fd < 0)
 			return lm_fd_fail(err, errno, "open lock file", path);
-		if (wait_for(fd, path, sink, &told, err) < 0)
+		if (wait_for(fd, path, false, sink, &told, err) < 0)
 			return -1;
 		if (!lm_fd_is_named(fd, path)) // removed while we waited: others have locked a new file by now
 			continue;
@@ -101,6 +114,29 @@ lm_lock_take(struct lm_lock *lock, const char *path, const char *what, const str
 		return 0;
 	}
 	return lm_err_set(err, LM_E_CONFLICT, "lock file is removed again and again: '%s'", path);
+}
+
+int
+lm_lock_take_folder(struct lm_lock *lock, const char *folder, const struct lm_sink *sink, struct lm_err *err)
+{
+	bool told = false;
+
+	for (unsigned attempt = 0; attempt < LM_LOCK_ATTEMPTS; attempt++) {
+		LM_AUTO(lm_fd_close) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return lm_fd_fail(err, errno, "open", folder);
+		int rc = wait_for(fd, folder, true, sink, &told, err);
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+		struct stat by_fd, by_name; // it may have been replaced while we waited; the name may be a link
+		if (fstat(fd, &by_fd) < 0 || stat(folder, &by_name) < 0 || by_fd.st_ino != by_name.st_ino ||
+			by_fd.st_dev != by_name.st_dev)
+			continue;
+		*lock = (struct lm_lock){ .fd = fd, .held = true, .waited = told };
+		fd = -1;
+		return 0;
+	}
+	return lm_err_set(err, LM_E_CONFLICT, "folder is replaced again and again: '%s'", folder);
 }
 
 void

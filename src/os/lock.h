@@ -17,4 +17,8 @@ struct lm_lock {
 //   what  what we do while we hold it, for others to read
 [[nodiscard]] int lm_lock_take(
 	struct lm_lock *lock, const char *path, const char *what, const struct lm_sink *sink, struct lm_err *err);
+// The same of a folder as such: it holds against processes that come to it by another name, or know nothing of our lock
+// files. Nothing says who has it: "waiting for another process, which is working in '<folder>'". Where the file system has no
+// locks for folders nothing is held, and that is no error.
+[[nodiscard]] int lm_lock_take_folder(struct lm_lock *lock, const char *folder, const struct lm_sink *sink, struct lm_err *err);
 void lm_lock_free(struct lm_lock *lock); // safe on a zeroed one; fits LM_AUTO

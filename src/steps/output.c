@@ -232,12 +232,17 @@ lm_project_hold(struct lm_project *project, const char *what, const char *folder
 	if (lm_project_store(project, &store, err) < 0 || hold_path(project, project->spec.path, text, &hold->spec, err) < 0 ||
 		(folder != nullptr && hold_path(project, folder, text, &hold->folder, err) < 0))
 		return -1;
-	return hold->spec.waited || hold->folder.waited ? lm_project_reload_locks(project, err) : 0;
+	const char *place = folder != nullptr ? folder : project->spec.folder;
+	if (lm_file_exists(place) && lm_lock_take_folder(&hold->place, place, &project->settings.sink, err) < 0)
+		return -1;
+	bool waited = hold->spec.waited || hold->folder.waited || hold->place.waited;
+	return waited ? lm_project_reload_locks(project, err) : 0;
 }
 
 void
 lm_hold_release(struct lm_hold *hold)
 {
+	lm_lock_free(&hold->place);
 	lm_lock_free(&hold->folder);
 	lm_lock_free(&hold->spec);
 }

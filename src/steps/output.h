@@ -33,9 +33,10 @@ void lm_layer_facts_fill(const struct lm_project *project, const struct lm_work 
 // One step at a time for a spec, and for an output folder: others wait, and say for what. After waiting, the locks are judged
 // again: whoever was first may have locked.
 struct lm_hold {
-	struct lm_lock spec, folder;
+	struct lm_lock spec, folder; // lock files in the store, which say who holds them
+	struct lm_lock place;        // the output folder itself, or that of the spec: also against those with another store
 };
-//   folder  an output folder, or null
+//   folder  an output folder, or null: the folder of the spec. One that does not exist (--dry-run) is not held
 [[nodiscard]] int lm_project_hold(
 	struct lm_project *project, const char *what, const char *folder, struct lm_hold *hold, struct lm_err *err);
 void lm_hold_release(struct lm_hold *hold); // safe on a zeroed one; fits LM_AUTO

@@ -2,6 +2,7 @@
 
 #include "os/cancel.h"
 #include "os/clock.h"
+#include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
 #include "steps/catalogue.h"
@@ -499,6 +500,8 @@ lm_step_publish(
 {
 	LM_AUTO(release_run) struct run run = { .project = project, .options = options };
 	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
+	if (!options->dry_run && lm_dir_make(options->folder, err) < 0)
+		return lm_err_wrap(err, "making the output folder");
 	if (lm_project_hold(project, "publishing", options->folder, &hold, err) < 0)
 		return -1;
 	if (lm_work_plan_make(

@@ -246,6 +246,8 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 {
 	LM_AUTO(release_run) struct run run = { .project = project, .options = options, .outputs = outputs };
 	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
+	if (!options->dry_run && lm_dir_make(options->folder, err) < 0)
+		return lm_err_wrap(err, "making the output folder");
 	if (lm_project_hold(project, "building", options->folder, &hold, err) < 0)
 		return -1;
 	if (lm_work_plan_make(project, options->operations, options->operation, options->platforms, options->only_known,

@@ -212,6 +212,42 @@ strange_holders(void **state)
 	}
 }
 
+// A folder is locked as such: through a link it is the same one.
+static void
+locks_folders(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	struct told told = { .cancel = true };
+	struct lm_sink sink = { on_event, &told };
+	struct lm_lock first = {}, second = {};
+	struct lm_err err = {};
+
+	(void)state;
+	assert_int_equal(mkdir(folder_at(&folder, "out"), 0755), 0);
+	assert_int_equal(symlink("out", folder_at(&folder, "link")), 0);
+	assert_int_equal(lm_lock_take_folder(&first, folder_at(&folder, "out"), &sink, &err), 0);
+	assert_true(first.held);
+	assert_int_equal(lm_lock_take_folder(&second, folder_at(&folder, "link"), &sink, &err), -1);
+	assert_int_equal(err.code, LM_E_INTERRUPTED);
+	LM_AUTO(lm_free_ptr)
+	char *want =
+		lm_format("%d:waiting for another process, which is working in '%s/link'\n", LM_EVENT_WARNING, folder.path);
+	assert_string_equal(lm_buf_cstr(&told.text), want);
+	lm_cancel_reset();
+	lm_buf_clear(&told.text);
+	lm_lock_free(&first);
+	assert_int_equal(lm_lock_take_folder(&second, folder_at(&folder, "link"), &sink, &err), 0);
+	assert_string_equal(lm_buf_cstr(&told.text), "");
+	lm_lock_free(&second);
+	lm_buf_release(&told.text);
+
+	err = (struct lm_err){};
+	assert_int_equal(lm_lock_take_folder(&first, folder_at(&folder, "none"), &sink, &err), -1);
+	assert_int_equal(err.code, LM_E_NOT_FOUND);
+	LM_AUTO(lm_free_ptr) char *missing = lm_format("cannot open '%s/none': No such file or directory", folder.path);
+	assert_string_equal(err.text, missing);
+}
+
 int
 main(void)
 {
@@ -223,6 +259,7 @@ main(void)
 		cmocka_unit_test(a_removed_lock_file),
 		cmocka_unit_test(not_a_lock_file),
 		cmocka_unit_test(strange_holders),
+		cmocka_unit_test(locks_folders),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
