@@ -55,7 +55,12 @@ fail(const struct lm_db *db, int status, const char *doing, struct lm_err *err)
 	const char *text = db->handle == nullptr ? sqlite3_errstr(status) : sqlite3_errmsg(db->handle);
 	if ((status & 0xff) == SQLITE_BUSY)
 		text = "another process holds it";
-	lm_err_set(err, code, "cannot %s database '%s': %s", doing, db->path, text);
+	if ((status & 0xff) == SQLITE_IOERR && db->handle != nullptr &&
+		sqlite3_extended_errcode(db->handle) == SQLITE_IOERR_SHMSIZE) // without errno; it could not be made longer
+		sys = ENOSPC;
+	bool say_why = sys != 0 && (status & 0xff) != SQLITE_FULL;
+	lm_err_set(err, code, "cannot %s database '%s': %s%s%s", doing, db->path, text, say_why ? ": " : "",
+		say_why ? strerrordesc_np(sys) : "");
 	err->sys = sys;
 	return -1;
 }

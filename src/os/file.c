@@ -103,8 +103,14 @@ lm_file_exists(const char *path)
 int
 lm_file_remove(const char *path, struct lm_err *err)
 {
-	if (unlink(path) < 0 && errno != ENOENT)
-		return lm_fd_fail(err, errno, "remove", path);
+	struct stat status;
+	if (unlink(path) < 0 && errno != ENOENT) {
+		int sys = errno;
+		if (sys == EROFS && lstat(path, &status) < 0 &&
+			errno == ENOENT) // said before it was looked whether there is one
+			return 0;
+		return lm_fd_fail(err, sys, "remove", path);
+	}
 	LM_KILL_POINT("file: removed");
 	return 0;
 }

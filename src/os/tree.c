@@ -118,11 +118,12 @@ remove_entry(struct cursor *at, const char *name, struct lm_err *err)
 		LM_KILL_POINT("folder: entry removed");
 		return 0;
 	}
-	if (errno != EISDIR && errno != EPERM)
-		return fail(at, errno, "remove", err);
 	int sys = errno;
 	struct stat status;
-	if (fstatat(at->fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode))
+	bool exists = fstatat(at->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!exists && sys == EROFS) // said before it was looked whether there is anything
+		return 0;
+	if ((sys != EISDIR && sys != EPERM) || !exists || !S_ISDIR(status.st_mode))
 		return fail(at, sys, "remove", err);
 	if (descend(at, name, err) < 0)
 		return -1;

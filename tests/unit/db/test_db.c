@@ -198,7 +198,8 @@ what_cannot_be_opened(void **)
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
 	LM_AUTO(lm_free_ptr) char *not_there = lm_path_join(folder, "none/things.sqlite");
 	assert_int_equal(lm_db_open(&db, not_there, schema, 1, &err), -1);
-	LM_AUTO(lm_free_ptr) char *want = lm_format("cannot open database '%s': unable to open database file", not_there);
+	LM_AUTO(lm_free_ptr)
+	char *want = lm_format("cannot open database '%s': unable to open database file: No such file or directory", not_there);
 	assert_int_equal(err.code, LM_E_IO);
 	assert_string_equal(err.text, want);
 
