@@ -136,9 +136,11 @@ in_work_tree(const char *folder, bool *found, struct lm_err *err)
 static int
 list_with_git(const char *folder, struct lm_strings *list, struct lm_err *err)
 {
-	// variables that a git hook sets would lead to another repository; the folder may be somebody else's
-	const char *argv[] = { "env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "-u", "GIT_PREFIX", "git",
-		"-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", folder, "ls-files", "-z", "--cached", "--others",
+	// variables that a git hook sets would lead to another repository; the folder may be somebody else's; git is to look as far
+	// up as in_work_tree does, through mount points too
+	const char *argv[] = { "env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "-u", "GIT_PREFIX", "-u",
+		"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM=1", "git", "-c", "safe.directory=*", "-c",
+		"core.fsmonitor=false", "-C", folder, "ls-files", "-z", "--cached", "--others",
 		"--exclude-per-directory=.gitignore", "--", ".", nullptr };
 	struct lm_process process = { .argv = argv, .timeout_ms = GIT_TIMEOUT_MS };
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};

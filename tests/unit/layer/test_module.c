@@ -204,7 +204,7 @@ no_git(void **state)
 	assert_int_equal(setenv("PATH", before, 1), 0);
 }
 
-// What a git hook sets does not lead to another repository.
+// What a git hook sets does not lead to another repository, and no setting hides the one that is there.
 static void
 inside_a_git_hook(void **state)
 {
@@ -215,7 +215,9 @@ inside_a_git_hook(void **state)
 	git(place, ".", "init", "-q");
 	assert_int_equal(setenv("GIT_DIR", "/nowhere", 1), 0);
 	assert_int_equal(setenv("GIT_INDEX_FILE", "/nowhere/index", 1), 0);
+	assert_int_equal(setenv("GIT_CEILING_DIRECTORIES", place->folder, 1), 0);
 	expect_module(place, "pkg", "pkg", "pkg/__init__.py\n");
+	assert_int_equal(unsetenv("GIT_CEILING_DIRECTORIES"), 0);
 	assert_int_equal(unsetenv("GIT_DIR"), 0);
 	assert_int_equal(unsetenv("GIT_INDEX_FILE"), 0);
 }
