@@ -170,7 +170,7 @@ def run_tests(tree, tests):
 
 def copy_sample(tree, folder):
     """A copy to lock and publish in; the runtime archives are links."""
-    shutil.copytree(tree.sample, folder, ignore=shutil.ignore_patterns("runtimes", "_*", "__pycache__"))
+    shutil.copytree(tree.sample, folder, ignore=shutil.ignore_patterns("runtimes", "_build", "_artifacts", "_export", "__pycache__"))
     (folder / "runtimes").mkdir()
     for path in (tree.sample / "runtimes").iterdir():
         (folder / "runtimes" / path.name).symlink_to(path)

@@ -58,6 +58,10 @@ PACKAGES = {
         ("zstd", "program", "zstd"),
         ("xz-utils", "program", "xz"),
         ("faketime", "program", "faketime"),
+        # misc/repro: folders in another order, another language
+        ("disorderfs", "program", "disorderfs"),
+        ("locales", "program", "locale-gen"),
+        ("diffoscope-minimal", "program", "diffoscope"),  # misc/compare_artifacts.sh
         ("zsh", "program", "zsh"),  # its completion
         ("openssl", "program", "openssl"),  # certificates for tests of HTTPS
     ],
