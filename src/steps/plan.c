@@ -202,8 +202,8 @@ lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err)
 	return count == 0 ? 0 : lm_sources_fetch(plan->project, sources, count, err);
 }
 
-void
-lm_assembled_release(struct lm_assembled *assembled)
+static void
+release_assembled(struct lm_assembled *assembled)
 {
 	lm_entries_release(&assembled->entries);
 	for (size_t i = 0; i < assembled->wheel_count; i++)
@@ -211,6 +211,12 @@ lm_assembled_release(struct lm_assembled *assembled)
 	lm_free(assembled->wheels);
 	lm_entries_release(&assembled->runtime);
 	*assembled = (struct lm_assembled){};
+}
+
+static int
+look_at(void *, const struct lm_assembled *, struct lm_err *)
+{
+	return 0;
 }
 
 // Whether the layers below publish libraries: remembered, or found by assembling them.
@@ -225,34 +231,11 @@ lower_layers(struct lm_work_plan *plan, const struct lm_work *work, struct lm_lo
 			continue;
 		if (below->libraries < 0 && recall_libraries(plan, below, err) < 0)
 			return -1;
-		if (below->libraries < 0) {
-			LM_AUTO(lm_assembled_release) struct lm_assembled looked_at = {};
-			if (lm_work_assemble(plan, below, &looked_at, err) < 0)
-				return -1;
-		}
+		if (below->libraries < 0 && lm_work_do(plan, below, look_at, nullptr, err) < 0)
+			return -1;
 		lower[i].publishes_libraries = below->libraries == 1;
 	}
 	return 0;
-}
-
-// A damaged source is set aside by the store and fetched once more.
-static int
-wheel_entries(struct lm_work_plan *plan, const struct lm_work *work, size_t index, struct lm_entries *out, struct lm_err *err)
-{
-	const struct lm_lock_wheel *wheel = work->sources.wheels[index];
-	struct lm_store *store = plan->project->store;
-	if (lm_store_wheel_entries(store, &wheel->digest, wheel->file_name, out, err) == 0)
-		return 0;
-	if (err->code != LM_E_INTEGRITY)
-		return -1;
-	LM_AUTO(lm_free_ptr) char *still_here = lm_store_find(store, &wheel->digest);
-	if (still_here != nullptr)
-		return -1; // its own contents disagree with its RECORD: fetching it again changes nothing
-	lm_err_clear(err);
-	lm_entries_release(out);
-	if (lm_sources_fetch(plan->project, &work->sources, 1, err) < 0)
-		return -1;
-	return lm_store_wheel_entries(store, &wheel->digest, wheel->file_name, out, err);
 }
 
 static int
@@ -263,9 +246,10 @@ gather(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out
 	for (size_t i = 0; i < work->sources.count; i++) {
 		const struct lm_lock_package *package = work->sources.packages[i];
 		out->wheel_count = i + 1;
-		if (wheel_entries(plan, work, i, &out->wheels[i], err) < 0)
+		const struct lm_lock_wheel *wheel = work->sources.wheels[i];
+		if (lm_store_wheel_entries(plan->project->store, &wheel->digest, wheel->file_name, &out->wheels[i], err) < 0)
 			return -1;
-		wheels[i] = (struct lm_layer_wheel){ .file_name = work->sources.wheels[i]->file_name,
+		wheels[i] = (struct lm_layer_wheel){ .file_name = wheel->file_name,
 			.origin = lm_arena_format(arena, "%s %s", package->name, package->version),
 			.entries = &out->wheels[i] };
 	}
@@ -275,8 +259,8 @@ gather(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out
 	return 0;
 }
 
-int
-lm_work_assemble(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err)
+static int
+assemble(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err)
 {
 	struct lm_project *project = plan->project;
 	const struct lm_layer_spec *spec = &project->spec.layers[work->layer];
@@ -308,4 +292,57 @@ lm_work_assemble(struct lm_work_plan *plan, struct lm_work *work, struct lm_asse
 		return -1; // the message names layer and platform
 	work->libraries = libraries;
 	return remember_libraries(plan, work, err);
+}
+
+static int
+attempt(struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, void *context, struct lm_err *err)
+{
+	LM_AUTO(release_assembled) struct lm_assembled assembled = {};
+	if (assemble(plan, work, &assembled, err) < 0)
+		return -1;
+	return task(context, &assembled, err);
+}
+
+static int
+recheck(struct lm_store *store, const struct lm_digest *digest, const char *name, bool *damaged, struct lm_err *err)
+{
+	bool set_aside = false;
+	LM_AUTO(lm_free_ptr) char *here = lm_store_find(store, digest);
+	if (here != nullptr && lm_store_recheck(store, digest, name, &set_aside, err) < 0)
+		return -1;
+	*damaged = *damaged || here == nullptr || set_aside;
+	return 0;
+}
+
+// Look at the bytes of all sources of a layer, and set aside what is damaged. *damaged: that was so, now or before.
+static int
+recheck_sources(struct lm_work_plan *plan, const struct lm_work *work, bool *damaged, struct lm_err *err)
+{
+	const struct lm_layer_sources *sources = &work->sources;
+	struct lm_store *store = plan->project->store;
+	for (size_t i = 0; i < sources->count; i++)
+		if (recheck(store, &sources->wheels[i]->digest, sources->wheels[i]->file_name, damaged, err) < 0)
+			return -1;
+	return sources->needs_runtime ? recheck(store, &sources->runtime.digest, sources->runtime.name, damaged, err) : 0;
+}
+
+int
+lm_work_do(struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, void *context, struct lm_err *err)
+{
+	bool damaged = false;
+	if (attempt(plan, work, task, context, err) == 0)
+		return 0;
+	if (err->code != LM_E_INTEGRITY)
+		return -1;
+	struct lm_err cause = *err;
+	lm_err_clear(err);
+	if (recheck_sources(plan, work, &damaged, err) < 0)
+		return -1;
+	if (!damaged) { // a wheel that disagrees with its own RECORD, say: fetching it again would change nothing
+		*err = cause;
+		return -1;
+	}
+	if (lm_sources_fetch(plan->project, &work->sources, 1, err) < 0)
+		return -1;
+	return attempt(plan, work, task, context, err);
 }

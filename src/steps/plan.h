@@ -40,9 +40,11 @@ struct lm_assembled {
 	struct lm_entries runtime;
 };
 
-[[nodiscard]] int lm_work_assemble(
-	struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_err *err);
-void lm_assembled_release(struct lm_assembled *assembled);
+// Do something with the entries of a layer. When its sources turn out to be damaged while they are read, they are set aside
+// (with a warning), fetched once more, and the task runs again.
+typedef int lm_work_task(void *context, const struct lm_assembled *assembled, struct lm_err *err);
+[[nodiscard]] int lm_work_do(
+	struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, void *context, struct lm_err *err);
 
 // Where the outputs of one platform go: `folder` itself when the plan was asked for one platform, else "<folder>/<platform>".
 [[nodiscard]] char *lm_output_folder(const char *folder, lm_platform_set asked, enum lm_platform platform);

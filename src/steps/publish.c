@@ -211,6 +211,7 @@ write_archive(struct run *run, struct item *item, const struct lm_assembled *ass
 	uint64_t build, struct lm_err *err)
 {
 	LM_AUTO(lm_archive_result_release) struct lm_archive_result result = {};
+	lm_free(item->name); // of an attempt with damaged sources
 	item->name = lm_manifest_archive_name(run->project->locks[item->work->layer].install_target, item->work->platform,
 		build, run->options->tagged, item->archive.format);
 	item->staged = true;
@@ -233,23 +234,37 @@ write_archive(struct run *run, struct item *item, const struct lm_assembled *ass
 	return 0;
 }
 
+struct making {
+	struct run *run;
+	struct item *item;
+};
+
+// Write the archive of an item, unless the one that is there has the same bytes.
 static int
-make_item(struct run *run, struct item *item, struct lm_err *err)
+make_archive(void *context, const struct lm_assembled *assembled, struct lm_err *err)
 {
-	const char *layer = run->project->spec.layers[item->work->layer].build_name;
-	LM_AUTO(lm_assembled_release) struct lm_assembled assembled = {};
+	struct run *run = ((struct making *)context)->run;
+	struct item *item = ((struct making *)context)->item;
 	struct lm_archive_facts prior = {};
 	struct lm_digest content;
-	lm_emit_begin(&run->project->settings.sink, "publish", layer, 0);
-	if (lm_work_assemble(&run->plan, item->work, &assembled, err) < 0)
-		return -1;
-	lm_entries_content_hash(&assembled.entries, &content);
+	lm_entries_content_hash(&assembled->entries, &content);
 	bool same = prior_facts(item, &prior) && same_bytes(item, &prior, &content);
 	uint64_t build = same ? prior.archive_build : item->prior.archive_build + 1;
 	if (same && !run->options->force && archive_in_place(run, item, &prior))
 		keep_archive(run, item, &prior);
-	else if (write_archive(run, item, &assembled, &content, build, err) < 0)
-		return lm_err_wrap(err, "publishing layer '%s'", layer);
+	else if (write_archive(run, item, assembled, &content, build, err) < 0)
+		return lm_err_wrap(err, "publishing layer '%s'", run->project->spec.layers[item->work->layer].build_name);
+	return 0;
+}
+
+static int
+make_item(struct run *run, struct item *item, struct lm_err *err)
+{
+	const char *layer = run->project->spec.layers[item->work->layer].build_name;
+	struct making making = { run, item };
+	lm_emit_begin(&run->project->settings.sink, "publish", layer, 0);
+	if (lm_work_do(&run->plan, item->work, make_archive, &making, err) < 0)
+		return -1;
 	lm_emit_end(&run->project->settings.sink, "publish", layer, "%s for %s, build %llu",
 		item->output.state == LM_OUTPUT_WRITTEN ? "written" : "content unchanged",
 		lm_platform_name(item->work->platform), (unsigned long long)item->output.archive_build);

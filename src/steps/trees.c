@@ -129,6 +129,28 @@ swap_tree(struct run *run, const char *folder, const struct lm_work *work, const
 	return lm_swap_end(tree, state, err);
 }
 
+struct making {
+	struct run *run;
+	const struct lm_work *work;
+	const char *step, *place;
+	uint64_t entry_count, size_bytes;
+};
+
+static int
+write_tree(void *context, const struct lm_assembled *assembled, struct lm_err *err)
+{
+	struct making *making = context;
+	const struct lm_project *project = making->run->project;
+	const char *layer = project->spec.layers[making->work->layer].build_name;
+	if (lm_tree_write(&assembled->entries, making->place, making->work->mtime_s, project->settings.jobs,
+		    &project->settings.sink, making->step, layer, err) < 0)
+		return lm_err_wrap(err, "writing layer '%s'", layer);
+	making->entry_count = assembled->entries.count;
+	for (size_t i = 0; i < assembled->entries.count; i++)
+		making->size_bytes += assembled->entries.items[i].size;
+	return 0;
+}
+
 // Replace one tree; until the new one is ready, the old one is there, or comes back.
 static int
 make_tree(struct run *run, const char *folder, struct lm_work *work, const char *tree, struct lm_output *output,
@@ -136,24 +158,18 @@ make_tree(struct run *run, const char *folder, struct lm_work *work, const char 
 {
 	const char *layer = run->project->spec.layers[work->layer].build_name;
 	const char *step = run->options->operation == LM_OP_EXPORT ? "export" : "build";
-	LM_AUTO(lm_assembled_release) struct lm_assembled assembled = {};
 	LM_AUTO(lm_free_ptr) char *state = state_path(run, folder, work->layer);
 	LM_AUTO(lm_free_ptr) char *state_folder = lm_path_parent(state);
 	LM_AUTO(lm_free_ptr) char *fresh = lm_swap_new(tree);
+	struct making making = { .run = run, .work = work, .step = step, .place = fresh };
 	lm_emit_begin(&run->project->settings.sink, step, layer, 0);
-	if (lm_work_assemble(&run->plan, work, &assembled, err) < 0)
+	if (lm_dir_make(state_folder, err) < 0 || lm_outfile_sweep(state_folder, err) < 0 ||
+		lm_work_do(&run->plan, work, write_tree, &making, err) < 0 ||
+		swap_tree(run, folder, work, tree, state, err) < 0)
 		return -1;
-	if (lm_dir_make(state_folder, err) < 0 || lm_outfile_sweep(state_folder, err) < 0)
-		return -1;
-	if (lm_tree_write(&assembled.entries, fresh, work->mtime_s, run->project->settings.jobs, &run->project->settings.sink,
-		    step, layer, err) < 0)
-		return lm_err_wrap(err, "writing layer '%s'", layer);
-	if (swap_tree(run, folder, work, tree, state, err) < 0)
-		return -1;
-	for (size_t i = 0; i < assembled.entries.count; i++)
-		output->size_bytes += assembled.entries.items[i].size;
+	output->size_bytes = making.size_bytes;
 	output->state = LM_OUTPUT_WRITTEN;
-	lm_emit_end(&run->project->settings.sink, step, layer, "%zu entries for %s", assembled.entries.count,
+	lm_emit_end(&run->project->settings.sink, step, layer, "%llu entries for %s", (unsigned long long)making.entry_count,
 		lm_platform_name(work->platform));
 	return 0;
 }
