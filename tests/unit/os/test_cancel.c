@@ -7,12 +7,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+
 // Each in a process of its own, since handlers and death are the process's.
 static int
 in_child(void (*body)(void))
 {
 	pid_t child = fork();
 	if (child == 0) {
+		for (size_t i = 0; i < LM_COUNT(numbers); i++) // whoever started us may ignore some, as nohup does
+			(void)signal(numbers[i], SIG_DFL);
 		body();
 		_exit(0);
 	}
@@ -74,7 +78,6 @@ hangup_counts(void)
 static void
 blocking_calls_wake(void)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
 	lm_cancel_install();
 	for (size_t i = 0; i < LM_COUNT(numbers); i++) {
 		struct sigaction action;
