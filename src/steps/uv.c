@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { UV_OUTPUT_MAX = 64 * 1024 * 1024, UV_TIMEOUT_MS = 30 * 60 * 1000 };
+enum { UV_OUTPUT_MAX = 64 * 1024 * 1024, UV_TIMEOUT_MS = 30 * 60 * 1000, KILLED = 128 };
 
 static const char *
 uv_program(const struct lm_project *project)
@@ -115,6 +115,9 @@ run_uv(const struct lm_project *project, const char *const *argv, const char *fo
 				"cannot find the resolver '%s': install uv, or give its path with --uv or LAMINA_UV", argv[0]);
 		return lm_err_wrap(err, "running '%s'", argv[0]);
 	}
+	if (result.exit_code > KILLED)
+		return lm_err_set(
+			err, LM_E_CHILD, "the resolver '%s' was ended by signal %d", argv[0], result.exit_code - KILLED);
 	if (result.exit_code != 0)
 		return lm_explain_failure(lm_buf_view(&result.err), err);
 	*output = result.out;
@@ -141,17 +144,22 @@ make_folder(struct lm_project *project, struct lm_scratch *folder, struct lm_err
 }
 
 static int
-read_answer(const char *folder, struct lm_pylock *out, struct lm_err *err)
+read_answer(const char *program, const char *folder, struct lm_pylock *out, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, "pylock.toml");
 	LM_AUTO(lm_free_ptr) char *text = nullptr;
 	size_t len = 0;
 	struct lm_toml_place place = {};
-	if (lm_file_read(path, UV_OUTPUT_MAX, &text, &len, err) < 0)
+	if (lm_file_read(path, UV_OUTPUT_MAX, &text, &len, err) < 0) {
+		if (err->code == LM_E_NOT_FOUND)
+			return lm_err_set(err, LM_E_CHILD, "the resolver '%s' gave no answer", program);
 		return -1;
-	if (lm_pylock_parse((struct lm_str){ text, len }, out, &place, err) < 0)
-		return lm_err_wrap(err, "the resolver's answer, line %u, column %u", place.line, place.column);
-	return 0;
+	}
+	if (lm_pylock_parse((struct lm_str){ text, len }, out, &place, err) == 0)
+		return 0;
+	err->code = LM_E_CHILD; // not a fault of the spec
+	return lm_err_wrap(
+		err, "the answer of the resolver '%s' is not usable: line %u, column %u", program, place.line, place.column);
 }
 
 char *
@@ -212,7 +220,7 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
 	if (run_uv(project, argv, scratch.path, &output, err) < 0)
 		return -1;
-	return read_answer(scratch.path, out, err);
+	return read_answer(uv_program(project), scratch.path, out, err);
 }
 
 int
