@@ -61,7 +61,7 @@ check_entry(const char *folder, const json_t *entry, enum lm_platform platform, 
 	if (archives && archive == nullptr)
 		return lm_err_set(err, LM_E_CONFLICT, "'%s' holds exported layers: publish into another folder", folder);
 	if (!archives && archive != nullptr)
-		return lm_err_set(err, LM_E_CONFLICT, "'%s' holds published archives: export into another folder", folder);
+		return lm_err_set(err, LM_E_CONFLICT, "'%s' holds published archives: trees go into another folder", folder);
 	if (archives && other != nullptr && !lm_cstr_equal(other, lm_platform_name(platform)))
 		return lm_err_set(err, LM_E_CONFLICT,
 			"'%s' holds archives for %s, not for %s: give another folder, or all platforms in one run", folder,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 import subprocess
 
@@ -384,6 +385,70 @@ def test_catalogue(small, private_environment):
     assert (row["archive_digest"], row["content_hash"], row["inputs_hash"], row["size_bytes"]) == (
         now["archive_hashes"]["sha256"], now["content_hash"], now["inputs_hash"], now["archive_size"])
     assert len(row["published_at"]) == 20 and row["published_at"].endswith("Z")
+
+
+def test_ignored_files_do_not_count(small):
+    """In a work tree of git, a file that is ignored changes nothing; one that is not tracked yet does."""
+    git = ["git", "-C", small.spec.parent]
+    subprocess.run([*git, "init", "-q"], check=True)
+    small.write(".gitignore", "*.log\n")
+    assert small.publish() == dict.fromkeys(LAYERS, "published")
+    small.write("two/debug.log", "x")
+    (small.spec.parent / "two/__pycache__").mkdir()
+    small.write("two/__pycache__/__main__.cpython-311.pyc", "x")
+    assert small.publish() == states()
+    small.write("two/more.py", "x = 1\n")
+    assert small.publish() == states(app_two=True)
+
+
+def test_failing_leaves_everything_as_it_was(small):
+    """The last layer's wheel is nowhere: the layers before it, which are made first, are not published either."""
+    small.publish()
+    small.add_wheel("lowpkg-2.0")
+    small.add_wheel("lastpkg-1.0")
+    small.edit('requirements = ["lowpkg"]\n\n[[frameworks]]', 'requirements = ["lowpkg>=2"]\n\n[[frameworks]]')
+    small.edit('runtime = "base"\nrequirements = []', 'runtime = "base"\nrequirements = ["lastpkg"]')
+    small.lock()
+    before = snapshot(small.out)
+    [wheel] = small.wheels.glob("lastpkg-*")
+    data = wheel.read_bytes()
+    wheel.unlink()
+    failed = small.command("publish")
+    assert (failed.code, failed.out) == (1, "")
+    assert "lastpkg-1.0-py3-none-any.whl" in failed.err.splitlines()[-1]
+    assert snapshot(small.out) == before
+    wheel.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    failed = small.command("publish")
+    assert (failed.code, failed.out) == (1, "")
+    assert "lastpkg-1.0-py3-none-any.whl" in failed.err.splitlines()[-1]
+    assert snapshot(small.out) == before
+    wheel.write_bytes(data)
+    assert small.publish() == states(framework_low=True, app_one=True, app_three=True)
+
+
+def test_a_module_that_is_no_file(small):
+    """Nobody waits for a pipe."""
+    (small.spec.parent / "three.py").unlink()
+    os.mkfifo(small.spec.parent / "three.py")
+    failed = small.command("publish")
+    assert failed.code in (1, 2) and "three.py" in failed.err
+    assert not small.out.exists()
+
+
+def test_other_runtime_archive_than_the_spec_says(small):
+    """The digest is the spec's; the file is another one."""
+    archive = small.spec.parent / f"{HOST}.tar"
+    data = bytearray(archive.read_bytes())
+    data[600] ^= 1
+    archive.write_bytes(data)
+    failed = small.command("publish", "--include", "base")
+    assert (failed.code, failed.out) == (4, "")
+    assert f"{HOST}.tar" in failed.err.splitlines()[-1]
+    archive.unlink()
+    failed = small.command("publish", "--include", "base")
+    assert (failed.code, failed.out) == (1, "")
+    assert f"{HOST}.tar" in failed.err.splitlines()[-1]
+    assert not list(small.out.glob("*.tar.zst"))
 
 
 # beginnings of inputs_hash of app-three for Windows, and of content hashes: for Windows, and for Linux where nothing of the

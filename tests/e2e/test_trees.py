@@ -193,12 +193,32 @@ def test_clean(small, command):
     small.command(command, "--platform", "win_amd64", "--clean", out=foreign).ok()  # an empty one is nobody's
 
 
+@pytest.mark.parametrize("command", ["build", "local-export"])
+def test_clean_takes_no_archives_away(small, command):
+    """Neither a folder that has published archives, nor one that only has names in it that ours could have."""
+    published = small.folder / "published"
+    small.publish(out=published)
+    before = snapshot(published)
+    refused = small.command(command, "--platform", "win_amd64", "--clean", out=published)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == f"lamina: '{published}' holds published archives: trees go into another folder\n"
+    assert snapshot(published) == before
+
+    foreign = small.folder / "home"
+    (foreign / "win_amd64").mkdir(parents=True)
+    (foreign / "win_amd64/thesis.txt").write_text("years of work")
+    refused = small.command(command, "--platform", "all", "--clean", out=foreign)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == f"lamina: '{foreign}' was not made by lamina: remove it yourself if that is meant\n"
+    assert (foreign / "win_amd64/thesis.txt").exists()
+
+
 def test_archives_and_trees_do_not_mix(small):
     small.publish(out=small.folder / "published")
     before = snapshot(small.folder / "published")
     refused = small.command("local-export", out=small.folder / "published")
     assert (refused.code, refused.out, refused.err) == (
-        1, "", f"lamina: '{small.folder}/published' holds published archives: export into another folder\n")
+        1, "", f"lamina: '{small.folder}/published' holds published archives: trees go into another folder\n")
     assert snapshot(small.folder / "published") == before
     windows(small, "local-export").ok()
     before = snapshot(small.out)
