@@ -76,6 +76,7 @@ pub fn build(b: *std.Build) void {
 
     // unit tests: installed to zig-out/tests, run by ./check (one closing line for all of them)
     const tests_step = b.step("unit-tests", "Build the unit tests into zig-out/tests");
+    b.dependOnDirectoryContents(b.path("tests/unit")); // a module's first test brings its folder
     for (modules) |m| {
         const folder = b.fmt("tests/unit/{s}", .{m});
         for (cx.find(folder, "test_", ".c")) |file| {

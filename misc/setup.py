@@ -50,6 +50,7 @@ PACKAGES = {
         ("clang-format-19", "program", "clang-format-19"),
         ("shellcheck", "program", "shellcheck"),
         ("mandoc", "program", "mandoc"),
+        ("g++", "program", "g++"),  # the public header in C++
         ("gcc", "program", "gcc"),  # its AddressSanitizer runtime
         # other readers of what lamina writes
         ("libarchive-tools", "program", "bsdtar"),
