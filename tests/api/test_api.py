@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 import paths
-import smallstack
-from smallstack import HOST
+import fake_stack
+from fake_stack import HOST
 
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror"]
 NAMES = ["base", "framework-low", "framework-plain", "app-one", "app-two", "app-three"]
@@ -18,7 +18,7 @@ NAMES = ["base", "framework-low", "framework-plain", "app-one", "app-two", "app-
 @pytest.fixture
 def small(tmp_path, lamina):
     """A small stack that says itself where its wheels are. It is not locked."""
-    stack = smallstack.SmallStack(tmp_path / "small", lamina)
+    stack = fake_stack.SmallStack(tmp_path / "small", lamina)
     stack.make()
     stack.edit("[tool.uv]\n", f'[tool.uv]\nno-index = true\nfind-links = ["{stack.wheels}"]\n')
     return stack

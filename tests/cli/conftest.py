@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import private
-import smallstack
+import fake_stack
 import web as web_server
 import wheelhouse
 
@@ -17,9 +17,9 @@ RUNTIME_SIZE = 400_000
 
 @pytest.fixture(scope="session")
 def locked(session_environment, tmp_path_factory, lamina):
-    """A small stack (support/smallstack.py), locked, that tests only read from: they publish into folders of their own."""
+    """A small stack (support/fake_stack.py), locked, that tests only read from: they publish into folders of their own."""
     with session_environment():
-        stack = smallstack.SmallStack(tmp_path_factory.mktemp("locked") / "small", lamina)
+        stack = fake_stack.SmallStack(tmp_path_factory.mktemp("locked") / "small", lamina)
         stack.make()
         stack.lock()
     return stack
@@ -59,14 +59,14 @@ class Served:
         self.web, self.go, self.held = server, threading.Event(), False
         name = "".join(("/", *packages, "runtime.tar"))  # one server for all stacks of a file
         self.go.set()
-        self.stack = stack = smallstack.SmallStack(folder, lamina)
+        self.stack = stack = fake_stack.SmallStack(folder, lamina)
         stack.make()
-        archive = stack.spec.parent / f"{smallstack.HOST}.tar"
+        archive = stack.spec.parent / f"{fake_stack.HOST}.tar"
         old = hashlib.sha256(archive.read_bytes()).hexdigest()
         body = archive.read_bytes().ljust(RUNTIME_SIZE, b"\0")  # zero blocks behind the end of a tar are allowed
         server.answers[name] = [self.answer(body)]
         stack.edit(old, hashlib.sha256(body).hexdigest())
-        stack.edit(f'path = "{smallstack.HOST}.tar"', f'url = "{server.url(name)}"')
+        stack.edit(f'path = "{fake_stack.HOST}.tar"', f'url = "{server.url(name)}"')
         stack.edit("lock_urls = false", "lock_urls = true")
         if packages:
             self.add_index(packages)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from smallstack import HOST
+from fake_stack import HOST
 from terminal import terminal
 
 NAMES = ["base", "framework-low", "framework-plain", "app-one", "app-two", "app-three"]
