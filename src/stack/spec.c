@@ -133,6 +133,18 @@ has_priority(const struct lm_layer_spec *layer, const struct lm_package_index *i
 	return false;
 }
 
+// A password that was changed does not change what is locked.
+static void
+write_url_without_login(const char *url, struct lm_buf *out)
+{
+	const char *authority = strstr(url, "://");
+	const char *login_end = authority == nullptr ? nullptr : memrchr(authority + 3, '@', strcspn(authority + 3, "/?#"));
+	LM_AUTO(lm_free_ptr)
+	char *bare =
+		login_end == nullptr ? lm_strdup(url) : lm_format("%.*s%s", (int)(authority + 3 - url), url, login_end + 1);
+	lm_toml_write_string(out, lm_str_of(bare));
+}
+
 static void
 write_index(const struct lm_package_index *index, bool priority, const char *base, struct lm_buf *out)
 {
@@ -147,6 +159,8 @@ write_index(const struct lm_package_index *index, bool priority, const char *bas
 		LM_AUTO(lm_free_ptr) char *joined = lm_path_join(base, index->url);
 		LM_AUTO(lm_free_ptr) char *absolute = lm_path_normal(joined);
 		lm_toml_write_string(out, lm_str_of(absolute));
+	} else if (base == nullptr) {
+		write_url_without_login(index->url, out);
 	} else {
 		lm_toml_write_string(out, lm_str_of(index->url));
 	}

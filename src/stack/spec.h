@@ -122,7 +122,8 @@ size_t lm_spec_find(const struct lm_spec *spec, const char *build_name);
 // `index` (priority_indexes first, no longer explicit) and `sources` (from package_indexes). Not written, because they are
 // set together with what a run brings: find-links, no-index, constraint-dependencies, and the keys that the spec may not
 // set (docs/formats/stack-spec.md).
-//   base  absolute folder that relative paths of indexes are joined with; null: left as written
+//   base  absolute folder that relative paths of indexes are joined with; null: they are left as written, and URLs are without
+//         user name and password, as input of a hash
 void lm_spec_uv_config(const struct lm_spec *spec, size_t layer, const char *base, struct lm_buf *out);
 // What the layer is built for on one platform.
 struct lm_target lm_layer_target(const struct lm_layer_spec *layer, enum lm_platform platform);

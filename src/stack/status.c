@@ -39,6 +39,8 @@ layer_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, size_t
 	json_object_set_new(object, "name", json_string(layer->build_name));
 	json_object_set_new(object, "install_target", json_string(locks[index].install_target));
 	json_object_set_new(object, "has_valid_lock", json_boolean(locks[index].valid));
+	if (!locks[index].valid && locks[index].reason != nullptr)
+		json_object_set_new(object, "lock_problem", json_string(locks[index].reason));
 	json_object_set_new(object, "selected_operations", operations_json(operations));
 	json_object_set_new(object, "dependencies", dependencies);
 	return object;

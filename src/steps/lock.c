@@ -3,6 +3,7 @@
 #include "os/cancel.h"
 #include "os/clock.h"
 #include "steps/amend.h"
+#include "steps/indexed.h"
 #include "steps/lock_files.h"
 #include "steps/missing.h"
 #include "steps/output.h"
@@ -11,16 +12,22 @@
 #include "steps/uv.h"
 
 static int
-resolve(struct lm_project *project, const struct lm_resolve *resolve, const struct lm_pins *pins, struct lm_pylock *out,
-	struct lm_err *err)
+resolve(struct lm_project *project, struct lm_resolve *question, struct lm_strings *requirements, const struct lm_pins *pins,
+	struct lm_pylock *out, struct lm_err *err)
 {
-	if (lm_uv_resolve(project, resolve, out, err) == 0)
-		return 0;
-	if (err->code == LM_E_CONFLICT) {
-		lm_missing_explain(project, resolve, err);
+	const struct lm_layer_spec *layer = &project->spec.layers[question->layer];
+	int rc = lm_uv_resolve(project, question, out, err);
+	while ((rc == 0 || err->code == LM_E_CONFLICT) &&
+		lm_indexed_add(layer, rc == 0 ? out : nullptr, rc == 0 ? "" : err->text, requirements)) {
+		lm_pylock_release(out); // ask again, with more said
+		lm_err_clear(err);
+		rc = lm_uv_resolve(project, question, out, err);
+	}
+	if (rc < 0 && err->code == LM_E_CONFLICT) {
+		lm_missing_explain(project, question, err);
 		lm_pins_explain(project, pins, err);
 	}
-	return -1;
+	return rc;
 }
 
 static int
@@ -47,7 +54,7 @@ resolve_layer(struct lm_project *project, size_t index, bool reset, struct lm_py
 		.constraints = &constraints,
 		.preferences = reset || !old->present ? nullptr : &old->pylock,
 		.local_wheels = true };
-	return resolve(project, &question, &pins, out, err);
+	return resolve(project, &question, &requirements, &pins, out, err);
 }
 
 // Runtime layers: the archive of each platform they are built for, as far as one is known.

@@ -79,6 +79,10 @@ class Index:
     def remove(self, name, file_name):
         del self.projects[name][file_name]
 
+    def metadata(self, file_name):
+        """The METADATA file of a wheel that is offered."""
+        return metadata_of(next(files[file_name][0] for files in self.projects.values() if file_name in files))
+
     def guard(self, answer):
         def guarded(handler):
             if self.login is None or handler.headers.get("Authorization") == basic(self.login):
@@ -87,13 +91,19 @@ class Index:
 
         return guarded
 
-    def answer(self, path, data, log=None, name=None):
+    def answer(self, path, data, log=None, name=None, *, kind=None, guarded=True, headers=None):
+        """Serve these bytes. log: a list that gets `name` with each request; headers: one that gets the request's headers."""
         def send(handler):
             if log is not None:
                 log.append(name)
-            web.content(data)(handler)
+            if headers is not None:
+                headers.append(dict(handler.headers))
+            if kind is None:
+                return web.content(data)(handler)
+            web.head(handler, 200, {"Content-Type": kind, "Content-Length": len(data)})
+            return handler.wfile.write(data)
 
-        self.server.answers[path] = [self.guard(send)]
+        self.server.answers[path] = [self.guard(send) if guarded else send]
 
     def page(self, handler, name):
         self.pages.append(name)
