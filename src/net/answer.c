@@ -21,8 +21,10 @@ lm_download_limit(const struct lm_download *download)
 int
 lm_answer_too_large(struct lm_transfer *transfer)
 {
+	uint64_t limit = lm_download_limit(transfer->download);
+	bool is_expected = limit == transfer->download->size_bytes; // then it is another file, as one that is too small
 	return lm_err_set(
-		&transfer->err, LM_E_LIMIT, "it has more than %" PRIu64 " bytes", lm_download_limit(transfer->download));
+		&transfer->err, is_expected ? LM_E_INTEGRITY : LM_E_LIMIT, "it has more than %" PRIu64 " bytes", limit);
 }
 
 static long

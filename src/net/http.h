@@ -12,7 +12,7 @@ struct lm_download {
 	const char *path;    // final path; the partial file is "<path>.partial" and is resumed from
 	struct lm_digest digest;
 	bool has_digest;     // else the digest found is put into `digest` (trust on first use, recorded by the caller)
-	uint64_t size_bytes; // expected; 0: not known. Also the limit together with max_bytes
+	uint64_t size_bytes; // expected; 0: not known. Another size is LM_E_INTEGRITY, found out before and while reading
 	uint64_t max_bytes;  // refused beyond, before and while reading; 0: no limit of its own
 };
 

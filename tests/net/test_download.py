@@ -303,7 +303,7 @@ def test_wrong_digest(web, fetch, tmp_path):
 def test_too_large(web, fetch, tmp_path, length, size, limit):
     web.answers["/a"] = [content(DATA, length=length)]
     result = fetch(web.url("/a"), size=size, limit=limit)
-    assert result["code"] == "limit"
+    assert result["code"] == ("integrity" if size == 1000 else "limit")  # another file, or a limit of ours
     assert result["error"] == f"cannot download 'numpy.whl' from '{web.url('/a')}': it has more than 1000 bytes"
     assert len(web.requests) == 1
     assert left(tmp_path) == []

@@ -16,6 +16,11 @@ class Web:
         self.ended = threading.Event()  # set when the test is over, for answers that hang until then
         self.arrived = threading.Event()  # set by the first request
 
+    def stop(self):
+        """Take no more connections: they are refused."""
+        self.server.shutdown()
+        self.server.socket.close()
+
     @property
     def address(self):
         return f"127.0.0.1:{self.server.server_address[1]}"
