@@ -1,7 +1,9 @@
 #include "steps/amend.h"
 
+#include "os/file.h"
 #include "steps/missing.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int
@@ -77,6 +79,27 @@ marker_for(const struct lm_layer_spec *layer, const struct lm_lock_package *pack
 	return lm_amend_platform_marker(set, arena);
 }
 
+// The size of a wheel in a local folder, of which the resolver says only the place; 0 when it cannot be told.
+static uint64_t
+local_size(const char *url)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf path = {};
+	struct lm_file_info info = {};
+	struct lm_err ignored = {};
+	for (const char *p = url + strlen("file://"); *p != '\0'; p++) {
+		unsigned byte = 0;
+		if (*p == '%' && sscanf(p + 1, "%2x", &byte) == 1) {
+			lm_buf_byte(&path, (char)byte);
+			p += 2;
+		} else {
+			lm_buf_byte(&path, *p);
+		}
+	}
+	if (lm_file_info(lm_buf_cstr(&path), &info, &ignored) < 0 || !info.is_file)
+		return 0;
+	return info.size_bytes;
+}
+
 // The wheels this layer installs on `set`: the best one of each platform, each file once.
 static void
 keep_wheels(const struct lm_layer_spec *layer, const struct lm_lock_package *package, lm_platform_set set,
@@ -104,8 +127,11 @@ keep_wheels(const struct lm_layer_spec *layer, const struct lm_lock_package *pac
 		struct lm_lock_wheel *wheel = &out->wheels[out->wheel_count++];
 		*wheel = package->wheels[i];
 		wheel->file_name = lm_arena_strdup(arena, wheel->file_name);
+		bool is_local = wheel->url != nullptr && lm_cstr_starts(wheel->url, "file://");
+		if (is_local && wheel->size_bytes == 0)
+			wheel->size_bytes = local_size(wheel->url);
 		if (wheel->url != nullptr) // a local file's place means nothing elsewhere
-			wheel->url = lm_cstr_starts(wheel->url, "file:") ? nullptr : lm_arena_strdup(arena, wheel->url);
+			wheel->url = is_local ? nullptr : lm_arena_strdup(arena, wheel->url);
 	}
 }
 

@@ -172,6 +172,17 @@ lm_uv_find_link(const struct lm_project *project, size_t at)
 	return lm_path_absolute(joined);
 }
 
+static int
+check_folder(const char *folder, const char *named, struct lm_err *err)
+{
+	struct lm_file_info info = {};
+	if (lm_file_info(folder, &info, err) < 0)
+		return -1;
+	if (!lm_file_exists(folder) || info.is_file)
+		return lm_err_set(err, LM_E_NOT_FOUND, "there is no folder '%s', which %s names", folder, named);
+	return 0;
+}
+
 enum { UV_ARGS_MAX = 32 };
 
 int
@@ -207,13 +218,18 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 	if (settings->no_index || project->spec.no_index)
 		argv[n++] = "--no-index";
 	for (size_t i = 0; resolve->local_wheels && i < settings->local_wheel_count; i++) {
+		if (check_folder(settings->local_wheels[i], "--local-wheels", err) < 0)
+			return -1;
 		argv[n++] = "--find-links";
 		argv[n++] = settings->local_wheels[i];
 	}
 	for (size_t i = 0; i < project->spec.find_link_count; i++) {
 		LM_AUTO(lm_free_ptr) char *link = lm_uv_find_link(project, i);
-		if (!resolve->local_wheels && strstr(link, "://") == nullptr)
+		bool is_folder = strstr(link, "://") == nullptr;
+		if (is_folder && !resolve->local_wheels)
 			continue;
+		if (is_folder && check_folder(link, "find-links", err) < 0)
+			return -1;
 		argv[n++] = "--find-links";
 		argv[n++] = lm_arena_strdup(&arena, link);
 	}
