@@ -118,8 +118,10 @@ from_mirror_folder(const struct lm_project *project, const char *version, enum l
 	struct lm_runtime_source *out, struct lm_err *err)
 {
 	struct lm_strings names = {};
-	if (lm_dir_list(project->settings.runtime_mirror, &names, err) < 0)
+	if (lm_dir_list(project->settings.runtime_mirror, &names, err) < 0) {
+		err->code = LM_E_IO; // a mirror that is not there is no mirror without this archive
 		return lm_err_wrap(err, "reading the runtime mirror");
+	}
 	LM_AUTO(lm_free_ptr) char *plain = lm_format("cpython-%s-%s-install_only*.tar*", version, triple(platform));
 	LM_AUTO(lm_free_ptr) char *dated = lm_format("cpython-%s+*-%s-install_only*.tar*", version, triple(platform));
 	for (size_t i = 0; i < names.count; i++) {

@@ -250,5 +250,9 @@ lm_uv_python_list(struct lm_project *project, const char *implementation, json_t
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
 	if (run_uv(project, argv, scratch.path, &output, err) < 0)
 		return lm_err_wrap(err, "asking the resolver for '%s'", implementation);
-	return lm_json_parse(lm_buf_view(&output), out, err);
+	if (lm_json_parse(lm_buf_view(&output), out, err) < 0) {
+		err->code = LM_E_CHILD;
+		return lm_err_wrap(err, "the resolver's answer about '%s'", implementation);
+	}
+	return 0;
 }
