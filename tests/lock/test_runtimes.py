@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-import smallstack
+import fake_stack
 import web
 from lock_stack import framework
 
@@ -28,8 +28,8 @@ def archives(tmp_path):
 
     def make(*names):
         for name in names:
-            files = smallstack.WINDOWS if "windows" in name else smallstack.POSIX
-            smallstack.fake_runtime(folder / name, [*files, f"lib/{name}"])
+            files = fake_stack.WINDOWS if "windows" in name else fake_stack.POSIX
+            fake_stack.fake_runtime(folder / name, [*files, f"lib/{name}"])
         return folder
 
     return make
@@ -143,7 +143,7 @@ def test_what_the_resolver_knows(plain, archives, fake_uv, server, tmp_path, url
     build(plain, tmp_path, "--uv", uv).ok()
     # another file there now
     shutil.rmtree(plain.store)
-    smallstack.fake_runtime(folder / name_of(LINUX), [*smallstack.POSIX, "lib/evil"])
+    fake_stack.fake_runtime(folder / name_of(LINUX), [*fake_stack.POSIX, "lib/evil"])
     serve(server, "upstream", folder, name_of(LINUX))
     result = build(plain, tmp_path, "--uv", uv, "--clean")
     assert result.code == 4 and name_of(LINUX) in result.err and result.err.count("\n") == 1
@@ -172,7 +172,7 @@ def test_a_mirror_with_another_file(plain, archives, tmp_path):
     plain.lock("--no-index", "--runtime-mirror", folder).ok()
     want = digest(folder, name_of(LINUX))
     shutil.rmtree(plain.store)
-    smallstack.fake_runtime(folder / name_of(LINUX), [*smallstack.POSIX, "lib/evil"])
+    fake_stack.fake_runtime(folder / name_of(LINUX), [*fake_stack.POSIX, "lib/evil"])
     result = build(plain, tmp_path, "--runtime-mirror", folder, "--no-index")
     assert (result.code, result.err.splitlines()[-1]) == (4, f"lamina: layer 'py': '{folder / name_of(LINUX)}' has the SHA-256 "
         f"{digest(folder, name_of(LINUX))}, expected is {want}")

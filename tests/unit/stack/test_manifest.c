@@ -294,7 +294,7 @@ status_for_programs(void **state)
 		"\"runtimes\": [{\"dependencies\": [], \"has_valid_lock\": true, \"install_target\": \"cpython-3.12\", "
 		"\"name\": \"cpython-3.12\", \"selected_operations\": [\"build\", \"publish\"]}, "
 		"{\"dependencies\": [], \"has_valid_lock\": false, \"install_target\": \"cpython-3.14@?\", "
-		"\"name\": \"cpython-3.14\", \"selected_operations\": null}], "
+		"\"lock_problem\": \"has no lock\", \"name\": \"cpython-3.14\", \"selected_operations\": null}], "
 		"\"spec_name\": \"venvstacks.toml\"}");
 	free(text);
 	json_decref(status);
