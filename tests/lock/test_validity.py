@@ -137,7 +137,7 @@ def test_an_edited_lock_file(pair):
     assert problems(pair)["framework-one"] == "its lock file was edited"
     result = pair.run("build", "--no-lock-if-needed", "--include", "one")
     assert result.code == 1
-    assert result.err == ("lamina: layer 'one' cannot be used: its lock file was edited (lock it, or use --lock-if-needed)\n")
+    assert result.err == ("lamina: layer 'one' cannot be used: its lock file was edited; 'lamina lock --if-needed' locks it\n")
     pair.lock("--if-needed").ok()
     assert "# a comment" not in path.read_text() and invalid(pair) == set()
 
@@ -146,21 +146,31 @@ def test_a_changed_lower_layer(pair, index):
     """Its lock file is another one: what stands on it is not valid, what does not is."""
     index.add("beta", "1.5")
     assert invalid(pair) == set()  # nobody asks the index
-    pair.lock("--include", "one", "--reset-lock", "one").ok()
+    pair.run("build", "--include", "one", "--reset-lock", "one").ok()  # which locks only what it builds
     assert pair.packages("framework-one") == ["beta==1.5"]
-    assert invalid(pair) == ABOVE_ONE
+    assert problems(pair) == {"framework-two": "its platforms, indexes or lower layers changed",
+        "app-app": "a lower layer has no valid lock"}
     pair.lock("--if-needed").ok()
     assert pair.packages("app-app") == ["beta==1.5  # from framework-one"]
     assert invalid(pair) == set()
 
 
-def test_a_lock_between_two_that_are_locked_is_looked_at_again(pair, index):
-    """--include leaves out the middle one: the upper one must not be locked on what no longer fits."""
+def test_what_stands_on_a_layer_is_locked_with_it(pair, index):
     index.add("beta", "1.5")
+    pair.lock("--include", "one", "--reset-lock", "one").ok()
+    assert invalid(pair) == set()
+    assert pair.packages("app-app") == ["beta==1.5  # from framework-one"]
+
+
+def test_a_lock_between_two_that_are_locked(pair, index):
+    """The middle one is left out, and its lock does not fit: the upper one must not be locked on it."""
+    index.add("beta", "1.5")
+    pair.spec.write_text(pair.spec.read_text().replace('name = "two"\nframeworks = ["one"]\nrequirements = ["beta"]',
+        'name = "two"\nframeworks = ["one"]\nrequirements = ["beta>=1"]'))
     before = pair.files()
     result = pair.lock("--include", "one", "--include", "app", "--reset-lock", "one")
-    assert (result.code, result.err.splitlines()[-1]) == (1, "lamina: layer 'app': the layer 'two' below has no valid lock "
-        "(its platforms, indexes or lower layers changed): lock it too, with --lock-dependencies")
+    assert (result.code, result.err) == (1, "lamina: layer 'app': the layer 'two' below has no valid lock "
+        "(its requirements changed): lock it too, with --lock-dependencies\n")
     assert pair.files() == before
 
 
@@ -323,7 +333,7 @@ def test_build_locks_what_needs_it(pair, index, tmp_path):
     pair.layers(PAIR.replace('["beta"]', '["beta>=2"]', 1), requirements=["alpha"])
     result = pair.run("build", "--no-lock-if-needed", "--include", "one", "--build-dir", tmp_path / "built")
     assert (result.code, result.err) == (1,
-        "lamina: layer 'one' cannot be used: its requirements changed (lock it, or use --lock-if-needed)\n")
+        "lamina: layer 'one' cannot be used: its requirements changed; 'lamina lock --if-needed' locks it\n")
     pair.run("build", "--include", "one", "--build-dir", tmp_path / "built").ok()
     assert pair.packages("framework-one") == ["beta==3.0"]
     assert pair.packages("py") == ["alpha==1.0"]
