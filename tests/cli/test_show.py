@@ -70,6 +70,9 @@ def test_layers_without_a_valid_lock_are_marked(small):
     changed = ["framework-low", "app-one"]  # and what stands on it
     assert result.out == tree().replace("framework-low -> framework-low@1", "*framework-low -> framework-low@?").replace(
         "app-one", "*app-one")
+    assert show(small, "show", "-v").ok().err == (
+        "note: 'framework-low' is to be locked: its requirements changed\n"
+        "note: 'app-one' is to be locked: a lower layer has no valid lock\n")
     document = show(small, "show", "--json").json()
     invalid = [item["name"] for kind in ("runtimes", "frameworks", "applications") for item in document[kind]
         if not item["has_valid_lock"]]

@@ -244,7 +244,12 @@ lm_run_show(struct lm_run *run, struct lm_err *err)
 	LM_AUTO(lm_free_ptr) bool *shown = lm_alloc_array(count, sizeof *shown);
 	if (lm_run_select(run, &run->cli.include, false, false, LM_OP_BUILD, operations, err) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		const struct lm_layer_lock *lock = &run->project.locks[i];
 		shown[i] = operations[i] != 0;
+		if (shown[i] && !lock->valid && lock->reason != nullptr)
+			lm_emit_note(&run->settings.sink, "'%s' is to be locked: %s", run->project.spec.layers[i].build_name,
+				lock->reason);
+	}
 	return lm_run_status(run, nullptr, shown, err);
 }

@@ -24,6 +24,7 @@ static const char status[] = "{\n"
 			     "      ],\n"
 			     "      \"has_valid_lock\": false,\n"
 			     "      \"install_target\": \"app-one\",\n"
+			     "      \"lock_problem\": \"has no lock\",\n"
 			     "      \"name\": \"app-one\",\n"
 			     "      \"selected_operations\": null\n"
 			     "    }\n"
@@ -34,6 +35,7 @@ static const char status[] = "{\n"
 			     "      \"dependencies\": [],\n"
 			     "      \"has_valid_lock\": false,\n"
 			     "      \"install_target\": \"base\",\n"
+			     "      \"lock_problem\": \"has no lock\",\n"
 			     "      \"name\": \"base\",\n"
 			     "      \"selected_operations\": null\n"
 			     "    }\n"
@@ -216,7 +218,8 @@ without_locks(void **state)
 	struct lamina_stack *stack = load(f);
 	const char *json = "left";
 	assert_int_equal(lamina_publish(stack, folder_at(&f->folder, "out"), nullptr, nullptr, nullptr, &json), LAMINA_FAILED);
-	assert_string_equal(lamina_error(stack), "layer 'base' cannot be used: has no lock (lock it, or use --lock-if-needed)");
+	assert_string_equal(
+		lamina_error(stack), "layer 'base' cannot be used: has no lock; 'lamina lock --if-needed' locks it");
 	assert_null(json);
 	lamina_free(stack);
 }
