@@ -194,8 +194,8 @@ inflate_whole(struct lm_content_reader *reader, unsigned char *out, struct lm_er
 		reader->whole = libdeflate_alloc_decompressor();
 	if (reader->whole == nullptr)
 		return lm_err_set(err, LM_E_LIMIT, "no memory to inflate '%s'", entry->path);
-	enum libdeflate_result rc = libdeflate_deflate_decompress_ex(
-		reader->whole, stored, stored_size, out, (size_t)entry->size, &used, &made);
+	enum libdeflate_result rc =
+		libdeflate_deflate_decompress_ex(reader->whole, stored, stored_size, out, (size_t)entry->size, &used, &made);
 	if (rc == LIBDEFLATE_INSUFFICIENT_SPACE)
 		return broken(entry, err, "the source is longer than its size");
 	if (rc != LIBDEFLATE_SUCCESS)

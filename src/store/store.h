@@ -49,8 +49,7 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 
 // Let another store have a source of this one: the same file where the file system can. Nobody reads its bytes for that; whoever
 // asks `to` for its entries does, and checks them, because `to` has no index of it. LM_E_NOT_FOUND: it is not here.
-[[nodiscard]] int lm_store_lend(
-	struct lm_store *from, struct lm_store *to, const struct lm_digest *digest, struct lm_err *err);
+[[nodiscard]] int lm_store_lend(struct lm_store *from, struct lm_store *to, const struct lm_digest *digest, struct lm_err *err);
 
 // The entries of a wheel (paths as in the archive) or of a runtime archive (its "python/" stripped; see archive/unpack.h for
 // what is refused), computed once and then read from the index; sorted by path. Contents point into the store.
@@ -89,7 +88,7 @@ struct lm_store_size {
 
 struct lm_store_verified {
 	uint64_t sources, blobs, bytes; // looked at
-	uint64_t bad;                   // set aside, each with a warning
+	uint64_t bad; // set aside, each with a warning
 };
 // lm_store_recheck for all, on all processors.
 [[nodiscard]] int lm_store_verify(struct lm_store *store, struct lm_store_verified *out, struct lm_err *err);
