@@ -13,7 +13,9 @@
 
 enum {
 	COPY_PIECE_BYTES = 256 * 1024,
-	BATCH = 64,       // sources that are locked and fetched at once
+	BATCH = 64,       // sources that are locked and fetched at once; each lock takes a descriptor
+	SMALL_BATCH = 16, // where there are few of them
+	FEW_DESCRIPTORS = 256,
 	NAMES_TOLD = 20,  // of files that cannot be had
 };
 
@@ -309,9 +311,11 @@ lm_store_fetch(struct lm_store *store, const struct lm_wanted *wanted, size_t co
 		take_local(store, &missing, folders, folder_count, err) < 0 ||
 		check_places(&missing, folders, folder_count, err) < 0)
 		return -1;
-	for (size_t i = 0; i < missing.count; i += BATCH) {
+	long descriptors = sysconf(_SC_OPEN_MAX);
+	size_t batch = descriptors >= 0 && descriptors < FEW_DESCRIPTORS ? SMALL_BATCH : BATCH;
+	for (size_t i = 0; i < missing.count; i += batch) {
 		size_t left = missing.count - i;
-		if (download_batch(store, missing.items + i, left < BATCH ? left : BATCH, parallel, err) < 0)
+		if (download_batch(store, missing.items + i, left < batch ? left : batch, parallel, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -14,10 +14,10 @@ UV = 'exclude-newer = "2030-01-01T00:00:00Z"'  # what `locked_at` becomes: two l
 VERSION = "3.11.11"
 SEED = 20240601
 LARGE = 5 << 20  # of one file: more than one segment
-SPEC = """\
+LAYERS = """\
 [[runtimes]]
 name = "small-runtime"
-python_implementation = "cpython@{version}"
+python_implementation = "cpython@3.11.11"
 requirements = ["alpha"]
 platforms = ["linux_x86_64", "linux_aarch64"]
 
@@ -39,7 +39,22 @@ runtime = "small-runtime"
 requirements = []
 launch_module = "launch/second_app.py"
 support_modules = ["launch/shared_code.py"]
+"""
+DATA_LAYERS = """\
+[[runtimes]]
+name = "small-runtime"
+python_implementation = "cpython@3.11.11"
+requirements = ["{package}"]
+platforms = ["linux_x86_64", "linux_aarch64"]
 
+[[applications]]
+name = "data"
+runtime = "small-runtime"
+requirements = []
+launch_module = "launch/data"
+"""  # a runtime with a package, an application that is a folder
+SPEC = """\
+{layers}
 [tool.uv]
 {uv}
 
@@ -85,7 +100,7 @@ def make_wheels(folder):
         "gamma-3.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: gamma\nVersion: 3.0\nRequires-Dist: beta\n"})
 
 
-def write_spec(folder, uv="", runtime_url=None, runtime_files=()):
+def write_spec(folder, uv="", runtime_url=None, runtime_files=(), layers=LAYERS):
     """The spec, its modules and its runtime archive (for the spec, at a URL if one is given). Returns the spec's path."""
     (folder / "launch").mkdir(parents=True, exist_ok=True)
     (folder / "launch" / "first_app.py").write_text("print('first')\n")
@@ -95,5 +110,5 @@ def write_spec(folder, uv="", runtime_url=None, runtime_files=()):
     place = 'path = "runtime.tar"' if runtime_url is None else f'url = "{runtime_url}"'
     archives = "\n".join(ARCHIVE.format(version=VERSION, platform=platform, sha256=digest, place=place)
         for platform in ("linux_x86_64", "linux_aarch64"))
-    (folder / "venvstacks.toml").write_text(SPEC.format(version=VERSION, uv=uv, archives=archives))
+    (folder / "venvstacks.toml").write_text(SPEC.format(layers=layers, uv=uv, archives=archives))
     return folder / "venvstacks.toml"

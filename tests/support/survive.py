@@ -10,11 +10,19 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import run as running
 
+# Linux counts the memory of the process that forked for the child, too: a small one stands between.
+MEASURE = """\
+import os, resource, sys
+code = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ), 0)[1])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+sys.exit(code)
+"""
 PATIENCE_S = 30  # until something that must happen counts as not happening
 
 
@@ -45,6 +53,11 @@ class Place:
 
     def run(self, *args, **env):
         return running.run(*self.argv(*args), env=self.env(**env))
+
+    def peak(self, *args):
+        """Run, with success; the most memory, in bytes, that the program had at a time."""
+        result = running.run(sys.executable, "-c", MEASURE, *self.argv(*args), env=self.env()).ok()
+        return int(result.out.splitlines()[-1])
 
     def start(self, *args, **env):
         """A run in a session of its own, not waited for."""

@@ -62,3 +62,13 @@ def published(locked_stack, tmp_path):
     (place.project / "launch" / "first_app.py").write_text("print('changed')\n")
     (place.project / "launch" / "shared_code.py").write_text("def tell():\n    print('changed')\n")
     return place
+
+
+@pytest.fixture
+def data_stack(lamina, fast_path):
+    """A Place for a stack of small_stack.DATA_LAYERS, without spec and wheels."""
+    place = Place(fast_path / "place", lamina)
+    place.wheels.mkdir(parents=True)
+    (place.project / "launch" / "data").mkdir(parents=True)
+    (place.project / "launch" / "data" / "__main__.py").write_text("")
+    return place
