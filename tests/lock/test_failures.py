@@ -1,6 +1,7 @@
 """What is said when a lock cannot be made, and that everything is then as it was before."""
 
 import os
+import shutil
 
 import pytest
 
@@ -208,7 +209,7 @@ def test_no_resolver(locked, fails):
 FAKES = {
     "fails": ("echo 'error: out of luck' >&2; exit 3", "out of luck"),
     "fails without a word": ("exit 1", "the resolver failed without a word"),
-    "is killed": ("kill -9 $$", "the resolver failed without a word"),
+    "is killed": ("kill -9 $$", "the resolver '{program}' was ended by signal 9"),
     "fails at length": ("i=0; while [ $i -lt 600 ]; do echo 'error: no and no and no'; i=$((i+1)); done >&2; exit 1", None),
     "answers nothing": ("exit 0", None),
     "answers nonsense": ("echo 'hello = ' > pylock.toml", None),
@@ -227,7 +228,7 @@ def test_a_resolver_that(locked, fake, tmp_path):
     assert (result.code == 1 or fake.startswith("answers")) and result.code in (1, 2), result
     assert result.err.startswith("lamina: layer 'one': ") and len(result.err) < 5000
     if text is not None:
-        assert result.err == f"lamina: layer 'one': {text}\n"
+        assert result.err == f"lamina: layer 'one': {text.format(program=program)}\n"
     assert locked.files() == before
     assert not list((locked.store / "tmp").glob("resolve-*"))
 
@@ -309,3 +310,36 @@ def test_what_the_lock_names_is_gone(stack, index, new_store, tmp_path):
     result = stack.run("build", "--include", "one", "--build-dir", tmp_path / "built", env={"UV_CACHE_DIR": tmp_path / "cache"})
     assert result.code == 1
     assert "layer 'one'" in result.err and "alpha" in result.err and "lamina-layer" not in result.err
+
+
+def test_an_index_that_is_gone_when_a_build_needs_it(stack, index, server, new_store, tmp_path):
+    """One sentence, whether the lock says where files are or the resolver is asked."""
+    index.add("alpha", "1.0")
+    url = index.url()
+    for urls in ("true", "false"):
+        stack.layers(framework("one", "alpha"), lamina=f"lock_urls = {urls}")
+        stack.lock().ok()
+        shutil.copytree(stack.folder, tmp_path / urls, symlinks=True)
+    server.stop()
+    spec = stack.spec
+    env = {"UV_CACHE_DIR": tmp_path / "cache", "UV_HTTP_RETRIES": "0"}
+    stack.store, stack.spec = new_store("a"), tmp_path / "false" / spec.name
+    result = stack.run("build", "--include", "one", "--build-dir", tmp_path / "built", env=env)
+    assert (result.code, result.err) == (1, "lamina: finding the files of layer 'one': "
+        f"cannot fetch '{url}alpha/': Connection refused (os error 111)\n")
+    stack.store, stack.spec = new_store("b"), tmp_path / "true" / spec.name
+    result = stack.run("build", "--include", "one", "--build-dir", tmp_path / "built", env=env)
+    assert result.code == 1
+    assert result.err.startswith("lamina: cannot download 'alpha-1.0-py3-none-any.whl' from '") and result.err.count("\n") == 1
+
+
+def test_a_build_whose_lock_fails(locked, tmp_path):
+    """Nothing is built, and all locks are as they were."""
+    locked.layers(framework("one", "alpha>=2") + framework("two", "beta>=3"))
+    before = locked.files()
+    result = locked.run("build", "--publish", "--build-dir", tmp_path / "built", "--output-dir", tmp_path / "out")
+    assert (result.code, result.err) == (1, "lamina: layer 'two': no solution for linux_x86_64:\n"
+        "  Because only beta<=2.0 is available and this layer needs beta>=3, we can conclude that your requirements are "
+        "unsatisfiable.\n")
+    assert locked.files() == before
+    assert not (tmp_path / "built").exists() and not (tmp_path / "out").exists()
