@@ -314,7 +314,9 @@ lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, 
 	LM_AUTO(lm_runtime_source_release) struct lm_runtime_source source = {};
 	*python = nullptr;
 	if (lm_runtime_fetch(project, layer, lm_platform_host(), &source, err) < 0) {
-		if (err->code != LM_E_NOT_FOUND || source.path != nullptr)
+		// a runtime that is not for this machine is no reason to need the network: the resolver takes another Python
+		bool elsewhere = (spec->platforms & (1u << lm_platform_host())) == 0 && err->code == LM_E_NETWORK;
+		if ((err->code != LM_E_NOT_FOUND || source.path != nullptr) && !elsewhere)
 			return lm_err_wrap(err, "runtime '%s'", spec->python_implementation);
 		lm_emit_note(&project->settings.sink, "%s", err->text);
 		lm_err_clear(err);

@@ -230,8 +230,7 @@ lm_uv_resolve(struct lm_project *project, const struct lm_resolve *resolve, stru
 			continue;
 		if (is_folder && check_folder(link, "find-links", err) < 0)
 			return -1;
-		argv[n++] = "--find-links";
-		argv[n++] = lm_arena_strdup(&arena, link);
+		argv[n++] = lm_arena_format(&arena, "--find-links=%s", link); // in one word: it may begin with a dash
 	}
 	LM_AUTO(lm_buf_release) struct lm_buf output = {};
 	if (run_uv(project, argv, scratch.path, &output, err) < 0)
