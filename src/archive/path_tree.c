@@ -25,6 +25,7 @@ node_of(struct lm_path_tree *tree, const char *path, size_t len)
 	*node = key;
 	if (tsearch(node, &tree->root, compare) == nullptr)
 		abort(); // out of memory
+	tree->count++;
 	return node;
 }
 

@@ -19,9 +19,12 @@ struct lm_path_node {
 	bool said, filled; // folders: there was an entry of this name; something is inside
 };
 
+enum { LM_PATH_TREE_MAX = 1'000'000 };
+
 // Zero-initialised is empty. Balanced, so that no choice of names makes it slow.
 struct lm_path_tree {
 	void *root;
+	size_t count; // of nodes, which a few long paths can make many: more than LM_PATH_TREE_MAX are too many for one archive
 	struct lm_arena arena;
 };
 

@@ -78,6 +78,9 @@ static int
 place(struct unpacking *unpacking, const char *name, const char *path, enum lm_path_kind kind, struct lm_err *err)
 {
 	const struct lm_path_node *other = lm_path_tree_add(&unpacking->paths, path, kind, unpacking->entries->count);
+	if (unpacking->paths.count > LM_PATH_TREE_MAX)
+		return lm_err_set(err, LM_E_LIMIT, "archive '%s' is refused: it has more than %d files and folders",
+			unpacking->origin, LM_PATH_TREE_MAX);
 	if (other == nullptr)
 		return 0;
 	if (other->len == strlen(path))

@@ -19,7 +19,7 @@ const char *lm_path_name(const char *path);
 
 // Is this a path that stays inside the folder it is used in? Refused with LM_E_SYNTAX and a reason: empty,
 // absolute, a drive letter, a backslash, NUL is impossible, control bytes, "", "." or ".." as a component,
-// more than 4096 bytes, a component above 255 bytes, not UTF-8.
+// more than 4096 bytes or 128 components, a component above 255 bytes, not UTF-8.
 [[nodiscard]] int lm_path_check_inside(const char *path, struct lm_err *err);
 // Can Windows have this path, one that lm_path_check_inside let through? Refused with LM_E_SYNTAX: one of <>:"|?* in it (a
 // colon leads to a hidden stream of a file), a name that ends with a dot or blank, or that is a device ("aux.py", "CON").

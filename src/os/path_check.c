@@ -9,6 +9,7 @@
 enum {
 	LM_PATH_MAX_BYTES = 4096,
 	LM_PATH_COMPONENT_MAX_BYTES = 255, // of common file systems
+	LM_PATH_MAX_COMPONENTS = 128, // real ones have two dozen; each costs time for every path
 	LM_NAME_MAX_BYTES = 128,
 	LM_PATH_SHOWN_BYTES = 200, // of a path that cannot be shown as it is
 };
@@ -70,6 +71,7 @@ check_bytes(const char *path, struct lm_err *err)
 int
 lm_path_check_inside(const char *path, struct lm_err *err)
 {
+	char text[LM_PATH_SHOWN_BYTES];
 	if (check_bytes(path, err) < 0)
 		return -1;
 	if (path[0] == '/')
@@ -78,8 +80,12 @@ lm_path_check_inside(const char *path, struct lm_err *err)
 		return lm_err_set(err, LM_E_SYNTAX, "path with a backslash: '%s'", path);
 	if (is_letter(path[0]) && path[1] == ':')
 		return lm_err_set(err, LM_E_SYNTAX, "path with a drive letter: '%s'", path);
+	size_t count = 0;
 	for (const char *at = path;; at++) {
 		struct lm_str part = { at, strcspn(at, "/") };
+		if (++count > LM_PATH_MAX_COMPONENTS)
+			return lm_err_set(err, LM_E_SYNTAX, "path with more than %d components: '%s'", LM_PATH_MAX_COMPONENTS,
+				shown(path, text));
 		if (part.len == 0)
 			return lm_err_set(err, LM_E_SYNTAX, "path with an empty component: '%s'", path);
 		if (lm_str_equal(part, LM_STR(".")) || lm_str_equal(part, LM_STR("..")))

@@ -195,6 +195,9 @@ check_member(const struct wheel *wheel, const struct lm_zip_member *member, stru
 		return refuse(wheel, err, "%s", reason.text);
 	const char *path = lm_arena_strdup(&tree->arena, bare);
 	const struct lm_path_node *other = lm_path_tree_add(tree, path, member->is_folder ? LM_PATH_FOLDER : LM_PATH_FILE, 0);
+	if (tree->count > LM_PATH_TREE_MAX)
+		return lm_err_set(err, LM_E_LIMIT, "wheel '%s' is refused: it has more than %d files and folders", wheel->name,
+			LM_PATH_TREE_MAX);
 	if (other != nullptr && other->len == strlen(path))
 		return refuse(wheel, err, "member '%s' is a file and a folder", lm_shown(lm_str_of(path)).text);
 	if (other != nullptr)

@@ -55,6 +55,12 @@ def sparse():
     return with_members(member("python/GNUSparseFile.0/hole", b"1\n1048575\n1\n".ljust(512, b"\0") + b"x", pax_headers=pax))
 
 
+def folders_without_end():
+    """Few bytes, many folders: each of the paths needs its own."""
+    paths = (f"python/{number:05}/" + "d/" * 120 + "x" for number in range(8300))
+    return gzip.compress(with_members(*(member(path) for path in paths)), 1)
+
+
 GOOD = runtime_tar(UNIX)
 CASES = {
     # names
@@ -71,6 +77,7 @@ CASES = {
     "not-utf8": lambda: with_members(member("python/\udcff")),
     "long-component": lambda: with_members(member("python/" + "x" * 300)),
     "long-path": lambda: with_members(member("python/" + "x/" * 2100 + "x")),
+    "deep": lambda: with_members(member("python/" + "x/" * 128 + "x")),
     "beside-python": lambda: with_members(member("other/evil")),
     "python-with-a-tail": lambda: with_members(member("python3/evil")),
     # links
@@ -120,6 +127,7 @@ CASES = {
     "zip-claims-terabytes": lambda: zipped(Member("python/big", b"x", local={"size": 0x7fffffff}, central={"size": 0x7fffffff})),
     "name-of-terabytes": lambda: GOOD[:2048] + header("././@LongLink", 1 << 40, b"L") + bytes(1024),
     "pax-of-terabytes": lambda: GOOD[:2048] + header("PaxHeaders/x", 1 << 40, b"x") + bytes(1024),
+    "folders-without-end": folders_without_end,
     # what a layer needs of it
     "no-interpreter": lambda: without("bin/python3.11"),
     "interpreter-is-a-folder": lambda: runtime_tar({"lib/python3.11/os.py": b""}, [member("python/bin/python3.11/", kind=tarfile.DIRTYPE)]),

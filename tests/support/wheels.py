@@ -82,6 +82,8 @@ BAD = {
     "not-utf8": lambda: with_member(b"demo/\xff.py".decode("latin-1"), in_record=False, central={"name": b"demo/\xff.py"},
         local={"name": b"demo/\xff.py"}),
     "long-component": lambda: with_member("demo/" + "x" * 256, in_record=False),
+    "deep": lambda: with_member("x/" * 128 + "x", in_record=False),
+    "folders-without-end": lambda: wheel({f"{number:05}/" + "d/" * 120 + "x": b"" for number in range(8300)}),
     "link": lambda: with_member("demo/link", b"../../../etc/passwd", mode=LINK),
     "fifo": lambda: with_member("demo/fifo", b"", mode=0o10644),
     "file-and-folder": lambda: with_member("demo", b"x"),

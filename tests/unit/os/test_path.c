@@ -122,14 +122,21 @@ inside_limits(void **state)
 	assert_int_equal(lm_path_check_inside(path, &err), -1);
 	assert_int_equal(strncmp(err.text, "path with a component of more than 255 bytes: 'aaa", 50), 0);
 	for (size_t i = 0; i < sizeof path; i++)
-		path[i] = i % 2 == 0 ? 'a' : '/';
-	path[4095] = 'b';
+		path[i] = i % 200 == 199 ? '/' : 'a';
 	path[4096] = '\0';
 	assert_int_equal(lm_path_check_inside(path, &err), 0);
 	path[4096] = 'b';
 	path[4097] = '\0';
 	assert_int_equal(lm_path_check_inside(path, &err), -1);
-	assert_int_equal(strncmp(err.text, "path of more than 4096 bytes: 'a/a/", 35), 0);
+	assert_int_equal(strncmp(err.text, "path of more than 4096 bytes: 'aaaa", 35), 0);
+	for (size_t i = 0; i < sizeof path; i++)
+		path[i] = i % 2 == 0 ? 'a' : '/';
+	path[2 * 128 - 1] = '\0';
+	assert_int_equal(lm_path_check_inside(path, &err), 0);
+	path[2 * 128 - 1] = '/';
+	path[2 * 129 - 1] = '\0';
+	assert_int_equal(lm_path_check_inside(path, &err), -1);
+	assert_int_equal(strncmp(err.text, "path with more than 128 components: 'a/a/", 41), 0);
 }
 
 static void
