@@ -1,6 +1,8 @@
 // What `lamina show` shows, for programs and for people.
 #include "stack/manifest.h"
 
+#include "text/unicode.h"
+
 #include <string.h>
 
 // In the order they are done.
@@ -46,12 +48,24 @@ layer_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, size_t
 	return object;
 }
 
+// A file name may be no UTF-8.
+static json_t *
+file_name(const char *name)
+{
+	json_t *text = json_string(name);
+	if (text != nullptr)
+		return text;
+	LM_AUTO(lm_buf_release) struct lm_buf escaped = {};
+	lm_text_escape(&escaped, lm_str_of(name));
+	return json_string(lm_buf_cstr(&escaped));
+}
+
 json_t *
 lm_status_json(const struct lm_spec *spec, const struct lm_layer_lock *locks, const unsigned *operations, const bool *shown)
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "spec_name", json_string(spec->name));
+	json_object_set_new(object, "spec_name", file_name(spec->name));
 	for (int kind = LM_RUNTIME; kind <= LM_APPLICATION; kind++)
 		json_object_set_new(object, lm_layer_kind_plural((enum lm_layer_kind)kind), json_array());
 	for (size_t i = 0; i < spec->layer_count; i++) {

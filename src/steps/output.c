@@ -6,7 +6,10 @@
 
 #include <string.h>
 
-enum { METADATA_MAX_BYTES = 16 * 1024 * 1024 };
+enum {
+	METADATA_MAX_BYTES = 16 * 1024 * 1024,
+	MAX_BUILD = 999'999'999, // a file with more was not written by us
+};
 
 char *
 lm_metadata_path(const struct lm_project *project, const char *folder, size_t layer)
@@ -115,7 +118,7 @@ build_number(const struct lm_project *project, const struct lm_work *work, const
 	const char *target = lm_json_string(metadata, "install_target");
 	if (target == nullptr || !lm_cstr_equal(target, lock->install_target) ||
 		!lm_json_u64(metadata, "lock_version", &version) || version != lock->meta.lock_version ||
-		!lm_json_u64(metadata, "archive_build", &build))
+		!lm_json_u64(metadata, "archive_build", &build) || build > MAX_BUILD)
 		return 0;
 	return build;
 }
