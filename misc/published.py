@@ -77,13 +77,13 @@ def document_differences(name, expected, found, with_compressor):
             for place in sorted(old.keys() | new.keys()) if old.get(place) != new.get(place)]
 
 
-def differences(expected, found, with_compressor=True):
+def differences(expected, found, with_compressor=True, archives=True):
     """What differs between two published folders (of one platform), a line each; nothing when they are equal.
 
-    with_compressor=False leaves out archives and what the compressor decides in the metadata.
+    archives=False looks at the metadata only; with_compressor=False, too, and not at what the compressor decides there.
     """
     sides = [files(folder) for folder in (expected, found)]
-    if not with_compressor:
+    if not with_compressor or not archives:
         sides = [{name: path for name, path in side.items() if name.startswith(METADATA + "/")} for side in sides]
     before, after = sides
     told = [f"{name}: not expected" for name in sorted(after.keys() - before.keys())]

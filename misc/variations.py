@@ -11,13 +11,14 @@ from pathlib import Path
 
 MACHINE = platform.machine()
 MIN_TMPFS_BYTES = 3 << 30
+OTHER_MACHINE = {"x86_64": "i686", "aarch64": "armv8l"}
 NOBODY = 65534
 # A side runs this in its checkout before its build, with the sample's folder, the store's folder and the number of jobs.
 PROBE = r"""
 echo "aslr=$(cut -c 4 /proc/self/personality)"
 echo "build_path=$(pwd)"
 echo "cpu_features=$OPENSSL_ia32cap $GLIBC_TUNABLES"
-echo "domain_host=$(uname -n)"
+echo "domain_host=$(uname -n).$(domainname)"
 echo "environment=$(env | grep -c '^REPRO_EXTRA')"
 echo "exec_path=$PATH"
 echo "file_order=$(cd "$1" && find . | cksum)"
@@ -25,7 +26,7 @@ echo "file_system=$(stat -f -c %T "$2")"
 echo "file_times=$(stat -c %Y "$1/venvstacks.toml")"
 echo "home=$HOME"
 echo "jobs=$3"
-echo "kernel=$(uname -r)"
+echo "kernel=$(uname -r -m)"
 echo "locales=$(date -d 2020-01-05 +%A)"
 echo "num_cpus=$(nproc)"
 echo "time=$(date +%Y)"
@@ -77,8 +78,8 @@ def always():
     return None
 
 
-def setarch(option):
-    return lambda: without("setarch") or (None if works("setarch", MACHINE, option, "true") else f"'setarch {option}' is refused")
+def setarch(machine, option):
+    return lambda: without("setarch") or (None if works("setarch", machine, option, "true") else f"'setarch {machine} {option}' is refused")
 
 
 def new_host_name():
@@ -88,7 +89,7 @@ def new_host_name():
 
 
 def no_host_name():
-    works_here = without("unshare", "hostname") is None and works(*new_host_name(), "hostname", "x")
+    works_here = without("unshare", "hostname", "domainname") is None and works(*new_host_name(), "hostname", "x")
     return None if works_here else "the kernel grants no name space for a host name"
 
 
@@ -141,7 +142,7 @@ def cpu_features(first, second):
 
 
 def domain_host(first, second):
-    second.outer += [*new_host_name(), "sh", "-c", 'hostname "$0" && exec "$@"', "another-host.example"]
+    second.outer += [*new_host_name(), "sh", "-c", 'hostname "$0" && domainname "$0" && exec "$@"', "another-host.example"]
 
 
 def environment(first, second):
@@ -176,7 +177,8 @@ def jobs(first, second):
 
 
 def kernel(first, second):
-    second.inner += ["setarch", MACHINE, "--uname-2.6"]
+    """Another release, and the 32-bit name of the machine."""
+    second.inner += ["setarch", OTHER_MACHINE.get(MACHINE, MACHINE), "--uname-2.6"]
 
 
 def locales(first, second):
@@ -210,7 +212,7 @@ def user_group(first, second):
 
 # name: (why it cannot be done here, what it does). The line of that name in what the probe says must differ.
 VARIATIONS = {
-    "aslr": (setarch("-R"), aslr),
+    "aslr": (setarch(MACHINE, "-R"), aslr),
     "build_path": (always, build_path),
     "cpu_features": (lambda: None if MACHINE == "x86_64" else "only x86_64 has the settings", cpu_features),
     "domain_host": (no_host_name, domain_host),
@@ -221,7 +223,7 @@ VARIATIONS = {
     "file_times": (always, file_times),
     "home": (always, home),
     "jobs": (always, jobs),
-    "kernel": (setarch("--uname-2.6"), kernel),
+    "kernel": (setarch(OTHER_MACHINE.get(MACHINE, MACHINE), "--uname-2.6"), kernel),
     "locales": (no_locale, locales),
     "num_cpus": (one_processor, num_cpus),
     "time": (lambda: without("faketime"), time),
