@@ -5,9 +5,8 @@ import types
 
 import pytest
 
-pytest.register_assert_rewrite("platforms", "against_uv")
+pytest.register_assert_rewrite("platforms", "against_uv", "deployed")
 
-import deploy
 import private
 import fake_stack
 from run import run
@@ -38,12 +37,6 @@ def published(session_environment, tmp_path_factory, lamina, runtimes, warm_stor
     with session_environment():
         result = run(lamina, "publish", "--store", warm_store, spec, folder / "out").ok()
     return types.SimpleNamespace(out=folder / "out", spec=spec, result=result, platform=HOST)
-
-
-@pytest.fixture(scope="session")
-def deployed(published, tmp_path_factory):
-    """The folder in which all layers of the sample are unpacked and ready to run. Its path has spaces and a quote."""
-    return deploy.deploy(published.out, tmp_path_factory.mktemp("deployed") / "it's a place of its own")
 
 
 @pytest.fixture(scope="session")

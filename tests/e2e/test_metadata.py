@@ -11,7 +11,6 @@ import tarfile
 import pytest
 
 import deploy
-import private
 
 pytestmark = pytest.mark.network  # a cold store fetches wheels
 TIME = "2026-06-01T00:00:00Z"  # exclude-newer of the sample
@@ -208,26 +207,3 @@ def test_results_as_json(run_lamina, published, warm_store, layers):
     assert result["outputs"] == [{"layer_name": name, "target_platform": published.platform, "state": "unchanged",
         "path": f"{published.out}/{layers[name]['archive_name']}", "size_bytes": layers[name]["archive_size"],
         "archive_build": 1} for name in EXPECTED]
-
-
-def peak_kib(*argv):
-    """The most memory that a program or one of its children had at a time, in KiB."""
-    with subprocess.Popen([os.fspath(arg) for arg in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss
-
-
-@pytest.mark.parametrize("jobs", ["1", "2", "8"])
-def test_memory(lamina, published, warm_store, tmp_path, jobs):
-    """The whole sample stack, more than 500 MB of content, in less than 300 MiB: by one thread, by two, by many."""
-    assert peak_kib(lamina, "publish", "-q", "--jobs", jobs, "--store", warm_store, published.spec, tmp_path / "out") < 300 * 1024
-
-
-def test_memory_of_a_cold_store_and_of_trees(lamina, published, warm_store, tmp_path):
-    """Runtime archives are unpacked and a tree is written, with its Python compiling."""
-    options = ["-q", "--store", tmp_path / "store", "--include", "cpython-*", "--local-wheels", tmp_path / "wheels", "--no-index"]
-    private.local_wheels(published.spec, warm_store, tmp_path / "wheels")
-    assert peak_kib(lamina, "publish", *options, published.spec, tmp_path / "out") < 300 * 1024
-    assert peak_kib(lamina, "build", *options, published.spec, tmp_path / "trees") < 300 * 1024

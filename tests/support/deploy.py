@@ -29,10 +29,10 @@ def postinstall(folder, layer):
         capture_output=True, text=True)
 
 
-def deploy(out, folder):
-    """All layers of a published stack side by side in `folder`, ready to run. Uppermost first: the order is free."""
-    for layer in layers(out):
+def deploy(out, layers, folder):
+    """These layers of a published stack side by side in `folder`, ready to run. Uppermost first: the order is free."""
+    for layer in layers:
         unpack(out / layer["archive_name"], folder)
-    for layer in reversed(layers(out)):
+    for layer in reversed(layers):
         postinstall(folder, layer)
     return folder

@@ -1,0 +1,38 @@
+"""Memory does not grow with the stack: less than 300 MiB for the whole sample, whatever is done with it."""
+
+import os
+import subprocess
+
+import pytest
+
+import private
+
+pytestmark = pytest.mark.network  # a cold store fetches wheels
+
+
+@pytest.fixture
+def spec(sample):
+    return sample / "venvstacks.toml"
+
+
+def peak_kib(*argv):
+    """The most memory that a program or one of its children had at a time, in KiB."""
+    with subprocess.Popen([os.fspath(arg) for arg in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
+
+
+@pytest.mark.parametrize("jobs", ["1", "2", "8"])
+def test_memory(lamina, spec, warm_store, tmp_path, jobs):
+    """The whole sample stack, more than 500 MB of content, in less than 300 MiB: by one thread, by two, by many."""
+    assert peak_kib(lamina, "publish", "-q", "--jobs", jobs, "--store", warm_store, spec, tmp_path / "out") < 300 * 1024
+
+
+def test_memory_of_a_cold_store_and_of_trees(lamina, spec, warm_store, tmp_path):
+    """Runtime archives are unpacked and a tree is written, with its Python compiling."""
+    options = ["-q", "--store", tmp_path / "store", "--include", "cpython-*", "--local-wheels", tmp_path / "wheels", "--no-index"]
+    private.local_wheels(spec, warm_store, tmp_path / "wheels")
+    assert peak_kib(lamina, "publish", *options, spec, tmp_path / "out") < 300 * 1024
+    assert peak_kib(lamina, "build", *options, spec, tmp_path / "trees") < 300 * 1024
