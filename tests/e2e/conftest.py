@@ -1,6 +1,7 @@
 """The sample project as the tests of a file share it: published once per file, and only read."""
 
 import os
+import shutil
 import types
 
 import pytest
@@ -20,11 +21,12 @@ def session_environment(tmp_path_factory):
 
     class Entered:
         def __enter__(self):
-            self.patch = pytest.MonkeyPatch()
-            private.enter(self.patch, tmp_path_factory.mktemp("session"))
+            self.patch, self.folder = pytest.MonkeyPatch(), tmp_path_factory.mktemp("session")
+            private.enter(self.patch, self.folder)
 
         def __exit__(self, *_):
             self.patch.undo()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     return Entered
 
@@ -36,7 +38,8 @@ def published(session_environment, tmp_path_factory, lamina, runtimes, warm_stor
     spec = private.copy_sample(folder / "sample_project") / "venvstacks.toml"
     with session_environment():
         result = run(lamina, "publish", "--store", warm_store, spec, folder / "out").ok()
-    return types.SimpleNamespace(out=folder / "out", spec=spec, result=result, platform=HOST)
+    yield types.SimpleNamespace(out=folder / "out", spec=spec, result=result, platform=HOST)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import calendar
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import tarfile
@@ -31,7 +32,8 @@ def formats(session_environment, tmp_path_factory, lamina, runtimes, warm_store)
             if format in ("tar.zst", "zip"):
                 options += ["--include", "cpython-3.11", "--level", "1"]
             run(lamina, "publish", "--format", format, *options, "--store", warm_store, spec, folder / format).ok()
-    return {format: folder / format for format in FORMATS}
+    yield {format: folder / format for format in FORMATS}
+    shutil.rmtree(folder)
 
 
 def command(*argv):
@@ -113,7 +115,7 @@ READERS = {
 @pytest.fixture(scope="session")
 def reference(formats, tmp_path_factory):
     """{layer: its entries}, as Python reads the plain tar."""
-    return {layer: by_tarfile(formats["tar"] / f"{layer}.tar", tmp_path_factory.mktemp("x")) for layer in LAYERS}
+    return {layer: by_tarfile(formats["tar"] / f"{layer}.tar", None) for layer in LAYERS}
 
 
 def test_reference(reference):

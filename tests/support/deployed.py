@@ -6,6 +6,7 @@ tests/e2e/test_deployed*.py import them all, a runtime each: RUNTIME there is it
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -98,8 +99,9 @@ def deployed_layers(request, published):
 @pytest.fixture(scope="module")
 def deployed(published, deployed_layers, tmp_path_factory):
     """The folder in which these layers are unpacked and ready to run. Its path has spaces and a quote."""
-    folder = tmp_path_factory.mktemp("deployed") / "it's a place of its own"
-    return deploy.deploy(published.out, deployed_layers, folder)
+    folder = tmp_path_factory.mktemp("deployed")
+    yield deploy.deploy(published.out, deployed_layers, folder / "it's a place of its own")
+    shutil.rmtree(folder)
 
 
 def python(program, *args, env=None, cwd="/"):
