@@ -1,6 +1,5 @@
 #include "steps/compare_parts.h"
 
-#include "archive/shown.h"
 #include "os/pool.h"
 #include "stack/manifest.h"
 
@@ -31,7 +30,7 @@ release_comparison(struct lm_comparison *comparison)
 static json_t *
 text_or_null(const char *text)
 {
-	return text != nullptr ? json_string(text) : nullptr;
+	return text != nullptr ? compare_text(text) : nullptr;
 }
 
 static json_t *
@@ -64,7 +63,7 @@ new_layer(const struct lm_published *published, const char *state)
 {
 	static const char *const lists[] = { "entries", "metadata", "findings", "notes" };
 	json_t *layer = json_object();
-	set(layer, "layer_name", json_string(lm_shown(lm_str_of(published->name)).text));
+	set(layer, "layer_name", compare_text(published->name));
 	set(layer, "target_platform", text_or_null(published->platform));
 	set(layer, "state", json_string(state));
 	for (size_t i = 0; i < LM_COUNT(lists); i++)
@@ -202,6 +201,8 @@ read_archive(struct lm_side *side, struct lm_err *err)
 	}
 	lm_view_add_read(&side->view, &read);
 	side->view.scan = read.scan;
+	if (read.top != nullptr)
+		side->view.top = lm_arena_strdup(&side->view.arena, read.top);
 	lm_view_release(&read);
 	return 0;
 }
@@ -342,13 +343,17 @@ say_inputs(struct lm_comparison *comparison)
 		compare_say(comparison->notes, "they were made from the same lock and different other inputs");
 }
 
-static void
-add_findings(struct lm_comparison *comparison, const struct lm_side *side, const char *name)
+// What is wrong with a side by itself comes before what is said of both.
+static size_t
+add_findings(struct lm_comparison *comparison, const struct lm_side *side, const char *name, size_t at)
 {
 	const struct lm_strings *lists[] = { &side->published->findings, &side->view.findings };
 	for (size_t k = 0; k < LM_COUNT(lists); k++)
-		for (size_t i = 0; i < lists[k]->count; i++)
-			compare_say(comparison->findings, "%s: %s", name, lists[k]->items[i]);
+		for (size_t i = 0; i < lists[k]->count; i++) {
+			LM_AUTO(lm_free_ptr) char *text = lm_format("%s: %s", name, lists[k]->items[i]);
+			(void)json_array_insert_new(comparison->findings, at++, compare_text(text));
+		}
+	return at;
 }
 
 static json_t *
@@ -392,8 +397,7 @@ compare(struct lm_comparison *comparison, bool with_metadata, json_t *layer, str
 		if (with_metadata)
 			say_inputs(comparison);
 	}
-	add_findings(comparison, &comparison->a, "a");
-	add_findings(comparison, &comparison->b, "b");
+	(void)add_findings(comparison, &comparison->b, "b", add_findings(comparison, &comparison->a, "a", 0));
 	set(layer, "content_equal", content_equal(comparison, same));
 	bool equal =
 		same && json_array_size(json_object_get(layer, "metadata")) == 0 && json_array_size(comparison->findings) == 0;

@@ -10,6 +10,17 @@
 
 enum { PIECE = 1024 * 1024 };
 
+json_t *
+compare_text(const char *text)
+{
+	json_t *value = json_string(text);
+	if (value != nullptr)
+		return value;
+	LM_AUTO(lm_buf_release) struct lm_buf shown = {};
+	lm_shown_text(lm_str_of(text), &shown);
+	return json_string(lm_buf_cstr(&shown));
+}
+
 void
 compare_say(json_t *list, const char *format, ...)
 {
@@ -18,8 +29,7 @@ compare_say(json_t *list, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	json_t *value = json_string(text);
-	(void)json_array_append_new(list, value != nullptr ? value : json_string("(a text that is not UTF-8)"));
+	(void)json_array_append_new(list, compare_text(text));
 }
 
 static const char *
@@ -197,7 +207,7 @@ explain_formats(struct lm_comparison *comparison)
 		comparison->other_headers = true;
 		compare_say(comparison->findings, "the top folder is '%s' in a, '%s' in b", a->view.top, b->view.top);
 	}
-	if (!a->view.whole || !b->view.whole)
+	if (!a->view.whole || !b->view.whole || a->view.count == 0 || b->view.count == 0)
 		return;
 	if (a->view.scan.zip != b->view.scan.zip)
 		compare_say(comparison->findings, "a is a %s, b is a %s", a->view.scan.zip ? "zip" : "tar",
@@ -213,7 +223,7 @@ compare_explain(struct lm_comparison *comparison, struct lm_err *err)
 	explain_formats(comparison);
 	if (read)
 		explain_order(comparison);
-	if (comparison->other_content)
+	if (comparison->other_content || comparison->a.unusable || comparison->b.unusable)
 		return 0;
 	if (!read) {
 		explain_metadata(comparison);

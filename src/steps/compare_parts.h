@@ -25,6 +25,8 @@ struct lm_comparison {
 	json_t *entries, *findings, *notes; // of the report, borrowed
 };
 
+// A text as JSON, whatever bytes it has.
+json_t *compare_text(const char *text);
 // A sentence for "findings" (which makes the two different) or "notes" (which does not).
 void compare_say(json_t *list, const char *format, ...) LM_PRINTF(2, 3);
 

@@ -27,7 +27,7 @@ compare_two(struct diff *diff, struct lm_published *a, struct lm_published *b, b
 	json_t *layer = nullptr;
 	bool equal = false;
 	if (lm_compare(a, b, with_metadata, &layer, &equal, err) < 0)
-		return lm_err_wrap(err, "comparing '%s'", b->name);
+		return with_metadata ? lm_err_wrap(err, "comparing layer '%s'", b->name) : -1;
 	(void)json_array_append_new(json_object_get(diff->report, "layers"), layer);
 	diff->equal = diff->equal && equal;
 	if (equal || diff->options->different == nullptr)

@@ -106,9 +106,10 @@ run(const struct lm_diffoscope *diffoscope, const char *folder, json_t *layer, s
 	struct lm_process process = { .argv = argv, .cwd = folder, .timeout_ms = DIFFOSCOPE_TIMEOUT_MS };
 	struct lm_process_result result = {};
 	int rc = lm_process_run(&process, &result, err);
+	struct lm_str said = lm_str_trim(lm_buf_view(&result.err));
 	if (rc == 0 && result.exit_code > 1)
 		rc = lm_err_set(
-			err, LM_E_CHILD, "diffoscope failed with exit code %d: %s", result.exit_code, lm_buf_cstr(&result.err));
+			err, LM_E_CHILD, "diffoscope failed with exit code %d: %.*s", result.exit_code, LM_STR_ARG(said));
 	json_t *text = rc == 0 ? json_stringn(lm_buf_cstr(&result.out), result.out.len) : nullptr;
 	(void)json_object_set_new(layer, "diffoscope", text != nullptr ? text : json_null());
 	lm_process_result_release(&result);

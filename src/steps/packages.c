@@ -28,10 +28,8 @@ static bool
 split_dist_info(const char *path, struct lm_str *site, struct lm_str *name, struct lm_str *version)
 {
 	struct lm_str rest = lm_str_of(path);
-	for (;;) {
+	while (rest.len > 0) {
 		struct lm_str part = lm_str_cut(&rest, '/');
-		if (rest.len == 0)
-			return false;
 		if (!lm_str_ends(part, DIST_INFO))
 			continue;
 		*site = (struct lm_str){ path, (size_t)(part.ptr - path) };
@@ -42,6 +40,7 @@ split_dist_info(const char *path, struct lm_str *site, struct lm_str *name, stru
 		*version = part;
 		return name->len > 0 && version->len > 0;
 	}
+	return false;
 }
 
 static const char *

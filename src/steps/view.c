@@ -302,10 +302,12 @@ lm_view_from_archive(struct lm_view *view, const struct lm_scan_source *source, 
 		return -1;
 	sort_items(view);
 	resolve_hard_links(view);
-	if (top != nullptr)
-		view->top = lm_arena_strdup(&view->arena, top);
-	else if (view->whole)
+	if (view->whole)
 		find_top(view);
+	if (top != nullptr && view->top != nullptr && strcmp(top, view->top) != 0)
+		add_finding(view, "the top folder", view->top, "is not the one that the metadata say");
+	else if (top != nullptr)
+		view->top = lm_arena_strdup(&view->arena, top);
 	if (view->top != nullptr) {
 		strip_top(view);
 		sort_items(view);
@@ -353,6 +355,8 @@ lm_view_add_read(struct lm_view *view, const struct lm_view *read)
 	for (size_t i = 0; i < listed_count && read->whole; i++)
 		if (!view->items[i].read)
 			add_finding(view, "entry", view->items[i].path, "is in the listing and not in its archive");
+	for (size_t i = 0; i < read->findings.count; i++)
+		lm_strings_add(&view->findings, read->findings.items[i]);
 	view->count = count;
 	view->read = true;
 	view->whole = read->whole;

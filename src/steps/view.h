@@ -49,7 +49,7 @@ struct lm_view {
 // LM_E_SYNTAX with the line.
 [[nodiscard]] int lm_view_from_listing(struct lm_view *view, struct lm_str text, const char *top, struct lm_err *err);
 // Read an archive, or some ranges of it (whole segments).
-//   top  the folder that all members are in, when it is known; null: found out (only for a whole archive)
+//   top  the folder that all members should be in; null: not known. Of a whole archive the one that they are in counts.
 [[nodiscard]] int lm_view_from_archive(
 	struct lm_view *view, const struct lm_scan_source *source, const char *top, struct lm_err *err);
 // Add to a view from a listing what was seen in (a part of) its archive, and a finding for each entry that the listing has
