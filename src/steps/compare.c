@@ -325,6 +325,18 @@ say_sizes(struct lm_comparison *comparison, const json_t *archives)
 		say_growth(comparison->findings, "the content", a, b);
 }
 
+// Archives that are equal say nothing of the files beside them, which others rely on.
+static int
+check_beside(struct lm_comparison *comparison, struct lm_err *err)
+{
+	struct lm_side *a = &comparison->a, *b = &comparison->b;
+	if (load_listing(a, err) < 0 || load_listing(b, err) < 0)
+		return -1;
+	if (a->segment_count > 0 && b->segment_count > 0 && !compare_tables(a, b))
+		compare_say(comparison->findings, "the archives are equal, their tables of segments are not");
+	return 0;
+}
+
 // Where to look for the cause.
 static void
 say_inputs(struct lm_comparison *comparison)
@@ -396,6 +408,8 @@ compare(struct lm_comparison *comparison, bool with_metadata, json_t *layer, str
 		say_sizes(comparison, archives);
 		if (with_metadata)
 			say_inputs(comparison);
+	} else if (check_beside(comparison, err) < 0) {
+		return -1;
 	}
 	(void)add_findings(comparison, &comparison->b, "b", add_findings(comparison, &comparison->a, "a", 0));
 	set(layer, "content_equal", content_equal(comparison, same));

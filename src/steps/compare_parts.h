@@ -40,6 +40,8 @@ void compare_name_packages(struct lm_comparison *comparison);
 void compare_choose_ranges(struct lm_comparison *comparison);
 // The ranges that hold RECORD files. False when they are not known.
 bool compare_record_ranges(struct lm_side *side);
+// Whether two tables of segments say the same.
+bool compare_tables(const struct lm_side *a, const struct lm_side *b);
 // Say in which segments, and so among which members, two archives differ whose entries cannot be compared (or are equal).
 void compare_name_segments(struct lm_comparison *comparison, const char *what);
 

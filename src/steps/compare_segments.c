@@ -102,6 +102,18 @@ compare_record_ranges(struct lm_side *side)
 	return true;
 }
 
+bool
+compare_tables(const struct lm_side *a, const struct lm_side *b)
+{
+	bool same = a->segment_count == b->segment_count;
+	for (size_t i = 0; same && i < a->segment_count; i++) {
+		const struct lm_segment_row *x = &a->segments[i], *y = &b->segments[i];
+		same = x->offset == y->offset && x->size == y->size && x->first_entry == y->first_entry &&
+			x->entry_count == y->entry_count && lm_digest_equal(&x->digest, &y->digest);
+	}
+	return same;
+}
+
 void
 compare_name_segments(struct lm_comparison *comparison, const char *what)
 {

@@ -112,6 +112,15 @@ def test_metadata_alone_are_enough(small, text):
     assert "  segment 0 differs: it has the members from '' to 'share/venv/metadata/venvstacks_layer.json'\n" in result.out
 
 
+def test_an_edited_listing(small, text):
+    """What is committed beside the manifest counts as well."""
+    listing = small.out / META / "entries" / "app-one.txt"
+    listing.write_text(listing.read_text().replace("one.py", "two.py"))
+    result = text()
+    assert result.code == 3
+    assert f"different  app-one  {HOST}\n  a: entries/app-one.txt is not what content_hash is the SHA-256 of\n" in result.out
+
+
 def test_platforms(small, check):
     """All that is expected is checked, or what is asked for."""
     both = check(small.two, code=0)

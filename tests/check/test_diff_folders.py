@@ -164,6 +164,26 @@ def test_listing_that_was_edited(diff, b):
     assert entries(layer) == [("z.py", "added", [])]
 
 
+@pytest.mark.parametrize("edit", [lambda text: text.replace("0644", "0755", 1), lambda text: text + "folder - z\n", lambda text: ""])
+def test_listing_that_was_edited_beside_an_equal_archive(diff, small, b, run_lamina, edit):
+    listing = b / META / "entries" / "app-one.txt"
+    listing.write_text(edit(listing.read_text()))
+    layer = different(diff())["app-one"]
+    assert layer["findings"] == ["b: entries/app-one.txt is not what content_hash is the SHA-256 of"]
+    assert (layer["content_equal"], layer["entries"], layer["metadata"]) == (True, [], [])
+    for archive in (*b.glob("*.tar.zst"), *small.out.glob("*.tar.zst")):
+        archive.unlink()  # metadata alone say it too, whichever side has them
+    assert "a: entries/app-one.txt is not" in different(diff(b, small.out))["app-one"]["findings"][0]
+
+
+def test_segments_that_were_edited_beside_an_equal_archive(diff, b):
+    path = b / META / "segments" / "app-one.json"
+    table = json.loads(path.read_text())
+    table["segments"][0]["content_hash"] = "sha256:" + "0" * 64
+    path.write_text(json.dumps(table))
+    assert different(diff())["app-one"]["findings"] == ["the archives are equal, their tables of segments are not"]
+
+
 def test_listing_of_other_content(diff, b):
     """Listing and content_hash agree, and both are about something else than the archive."""
     rewrite(b, "app-one", lambda entries: [*entries, Entry("app-one/z.py", b"1")])
@@ -220,7 +240,8 @@ def test_segments_that_are_wrong(diff, small, b, change, said):
     table = json.loads(path.read_text())
     change(table)
     path.write_text(json.dumps(table))
-    diff(code=0)  # nobody needs it as long as the archives are equal
+    layer = different(diff())["app-one"]  # though the archives are equal
+    assert (layer["findings"], layer["content_equal"]) == ([f"b: segments/app-one.json {said}"], True)
     rewrite(small.out, "app-one", lambda entries: [*entries[:-1], entries[-1].but(body=b"other")])
     layer = different(diff())["app-one"]
     assert f"b: segments/app-one.json {said}" in layer["findings"]
