@@ -1,0 +1,46 @@
+// The files of a run, below "<database without ending>_artifacts/<run id>/" (SQLite) or the folder given (PostgreSQL: all
+// runners share it). Folders 0700, files 0600. Format: docs/formats/batch-run.md.
+//
+//   rows.jsonl                     every item's row, in order of index; grows with ingestion
+//   requests/000001.jsonl          what was sent, by batch
+//   answers/000001_output.jsonl    what came back; results are read from here
+//   answers/000001_error.jsonl
+//   outputs/000001_output.jsonl    raw files for the user: hard links to the answers; not there when keep_raw is off
+//   events.jsonl                   what happened when, with the provider's ids
+#pragma once
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum lm_batch_file { LM_FILE_REQUEST, LM_FILE_ANSWER, LM_FILE_ANSWER_ERROR, LM_FILE_RAW, LM_FILE_RAW_ERROR };
+
+struct lm_run_folder {
+	char *path; // owned
+};
+// Make the folders. A run id is one safe path component (checked: LM_E_USAGE).
+[[nodiscard]] int lm_run_folder_open(
+	struct lm_run_folder *folder, const char *artifacts, const char *run_id, bool make, struct lm_err *err);
+void lm_run_folder_release(struct lm_run_folder *folder);
+char *lm_run_folder_rows(const struct lm_run_folder *folder);                                   // yours to lm_free
+char *lm_run_folder_file(const struct lm_run_folder *folder, enum lm_batch_file kind, int64_t seq); // yours to lm_free
+// Path relative to the folder ("requests/000001.jsonl"), for manifests; `out` has 64 bytes.
+void lm_run_folder_name(enum lm_batch_file kind, int64_t seq, char *out);
+// Add a line to events.jsonl.
+[[nodiscard]] int lm_run_folder_event(const struct lm_run_folder *folder, struct lm_str json_line, struct lm_err *err);
+
+// Lines of a large file by offset, through a window of 1 MiB: neighbours cost no system call, memory stays flat.
+struct lm_line_reader {
+	int fd;
+	char *path, *window;
+	uint64_t begin, end; // of what the window has
+	size_t cap;
+};
+[[nodiscard]] int lm_line_reader_open(struct lm_line_reader *reader, const char *path, struct lm_err *err);
+// length: without LF; LM_E_INTEGRITY when the file is shorter or there is no LF behind. Valid until the next call.
+[[nodiscard]] int lm_line_reader_at(
+	struct lm_line_reader *reader, uint64_t offset, uint32_t length, struct lm_str *line, struct lm_err *err);
+// The next line from an offset on: 1 a line (*next: where the one behind begins), 0 the end. A last line without LF counts.
+[[nodiscard]] int lm_line_reader_next(struct lm_line_reader *reader, uint64_t offset, uint64_t max_bytes, struct lm_str *line,
+	uint64_t *next, struct lm_err *err);
+void lm_line_reader_close(struct lm_line_reader *reader);
