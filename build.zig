@@ -46,7 +46,8 @@ pub fn build(b: *std.Build) void {
     lib.installConfigHeader(cx.version_h);
     b.installArtifact(lib);
 
-    const lamina = cx.exe("lamina", cx.find("src/programs/lamina", "", ".c"), lib);
+    const common = cx.find("src/programs/common", "", ".c");
+    const lamina = cx.exe("lamina", cx.join(common, cx.find("src/programs/lamina", "", ".c")), lib);
     lamina.pie = true;
     b.installArtifact(lamina);
 

@@ -78,7 +78,7 @@ def test_every_command_is_on_the_main_page(run_lamina):
 
 def test_every_variable_is_documented():
     read = set()
-    for path in (paths.ROOT / "src" / "programs" / "lamina").glob("*.c"):
+    for path in [*(paths.ROOT / "src/programs/lamina").glob("*.c"), *(paths.ROOT / "src/programs/common").glob("*.c")]:
         text = path.read_text(encoding="utf-8")
         read |= set(re.findall(r'(?:getenv|from_env|own_folder)\((?:run, )?"(\w+)"', text))
     assert {"LAMINA_STORE", "NO_COLOR", "XDG_STATE_HOME"} < read

@@ -4,9 +4,10 @@
 #include "base/base.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "programs/common/options.h"
+#include "programs/common/ui.h"
 #include "steps/project.h"
 #include "steps/publish.h"
-#include "ui.h"
 
 enum lm_command {
 	LM_CMD_LOCK = 1,
@@ -21,6 +22,7 @@ enum lm_command {
 
 struct lm_cli {
 	enum lm_command command;
+	const struct lm_command_info *info;
 	const char *spec, *folder;  // positional; folder null when not given; diff: its two arguments
 	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs, *expected; // null: not given
 	struct lm_strings include, reset_lock, local_wheels, platforms;
@@ -34,32 +36,11 @@ struct lm_cli {
 	bool help, version;
 };
 
-// Parse argv[2..] for a command. LM_E_USAGE with "did you mean".
+extern const struct lm_program lm_lamina;
+
+// Parse argv[1..] for the command in cli->info. LM_E_USAGE with "did you mean".
 [[nodiscard]] int lm_cli_parse(struct lm_cli *cli, int argc, char **argv, struct lm_err *err);
 void lm_cli_release(struct lm_cli *cli);
-void lm_cli_help(enum lm_command command); // to stdout
-void lm_cli_overview(void); // to stdout
-// The command of a name, or 0 with LM_E_USAGE.
-int lm_command_parse(const char *name, enum lm_command *out, struct lm_err *err);
-const char *lm_command_name(enum lm_command command);
-
-// The table behind them, for help and completions.
-enum lm_option_group { LM_GROUP_NONE, LM_GROUP_WHAT, LM_GROUP_LAYERS, LM_GROUP_SOURCES, LM_GROUP_RESULTS, LM_GROUP_RUNNING };
-struct lm_option_info {
-	enum lm_option_group group;
-	const char *name, *argument, *help; // argument null: a switch
-	char letter; // or 0
-	bool both; // there is a "no-" too that is worth telling of
-	bool repeatable;
-};
-struct lm_command_info {
-	enum lm_command command;
-	const char *name, *usage, *summary, *about, *examples;
-};
-const struct lm_command_info *lm_command_at(size_t index); // null after the last
-bool lm_option_at(size_t index, enum lm_command command, struct lm_option_info *out); // false after the last
-// Completion scripts, to stdout: "bash" or "zsh".
-[[nodiscard]] int lm_completion(const char *shell, struct lm_err *err);
 
 // Settings of a run: options first, then environment, then defaults.
 struct lm_run {

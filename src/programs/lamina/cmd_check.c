@@ -2,7 +2,7 @@
 #include "cli.h"
 
 #include "base/mem.h"
-#include "out.h"
+#include "programs/common/out.h"
 #include "steps/check.h"
 #include "text/unicode.h"
 

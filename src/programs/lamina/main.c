@@ -1,10 +1,9 @@
 #include "cli.h"
 
 #include "base/mem.h"
-#include "lamina/version.h"
 #include "os/cancel.h"
 #include "os/kill_point.h"
-#include "out.h"
+#include "programs/common/out.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -96,12 +95,15 @@ run_cli(int argc, char **argv)
 {
 	struct lm_err err = {};
 	struct lm_run run = {};
-	int rc = lm_command_parse(argv[1], &run.cli.command, &err);
-	if (rc == 0)
+	int rc = -1;
+	run.cli.info = lm_command_find(&lm_lamina, argv[1], &err);
+	if (run.cli.info != nullptr) {
+		run.cli.command = run.cli.info->command;
 		rc = lm_cli_parse(&run.cli, argc - 1, argv + 1, &err);
-	run.ui = lm_ui_new(run.cli.verbosity);
+	}
+	run.ui = lm_ui_new(lm_lamina.name, run.cli.verbosity);
 	if (rc == 0 && run.cli.help)
-		lm_cli_help(run.cli.command);
+		lm_help_command(&lm_lamina, run.cli.info);
 	else if (rc == 0)
 		rc = work(&run, &err);
 	if (rc == 0 && run.answer != nullptr)
@@ -117,34 +119,12 @@ run_cli(int argc, char **argv)
 	return code;
 }
 
-// What needs no stack: 1 when it was something else.
-static int
-answer_plainly(int argc, char **argv, struct lm_err *err)
-{
-	const char *word = argv[1];
-	enum lm_command command = LM_CMD_ALL;
-	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
-		lm_out_text("lamina " LAMINA_VERSION "\n");
-	else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || (strcmp(word, "help") == 0 && argc == 2))
-		lm_cli_overview();
-	else if (strcmp(word, "completion") == 0)
-		return lm_completion(argc == 3 ? argv[2] : "", err);
-	else if (strcmp(word, "help") != 0)
-		return 1;
-	else if (lm_command_parse(argv[2], &command, err) < 0)
-		return -1;
-	else
-		lm_cli_help(command);
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
 	struct lm_err err = {};
 	lm_out_init();
-	int rc = argc < 2 ? lm_err_set(&err, LM_E_USAGE, "a command is missing; 'lamina --help' lists them")
-			  : answer_plainly(argc, argv, &err);
+	int rc = lm_answer_plainly(&lm_lamina, argc, argv, &err);
 	if (rc == 0)
 		rc = lm_out_flush(&err);
 	if (rc == 1) {
@@ -156,7 +136,7 @@ main(int argc, char **argv)
 	}
 	if (rc == 0)
 		return 0;
-	struct lm_run run = { .ui = lm_ui_new(0) };
+	struct lm_run run = { .ui = lm_ui_new(lm_lamina.name, 0) };
 	int code = fail(&run, false, &err);
 	lm_ui_free(run.ui);
 	return code;

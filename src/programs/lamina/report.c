@@ -2,9 +2,9 @@
 #include "cli.h"
 
 #include "base/mem.h"
-#include "live.h"
+#include "programs/common/live.h"
 #include "os/path.h"
-#include "out.h"
+#include "programs/common/out.h"
 #include "text/unicode.h"
 
 #include <stdio.h>

@@ -22,6 +22,7 @@ struct lm_ui {
 	pthread_cond_t wake;
 	pthread_t ticker; // draws while nothing happens, so that rates and times are true
 	bool ticking, stop;
+	char *prefix; // "lamina: "
 	int verbosity;
 	bool live, colour;
 	const char *kept; // step whose end leaves a line on a terminal, or null
@@ -38,7 +39,7 @@ is_capable(void)
 }
 
 struct lm_ui *
-lm_ui_new(int verbosity)
+lm_ui_new(const char *program, int verbosity)
 {
 	struct lm_ui *ui = lm_alloc(sizeof *ui);
 	const char *no_color = getenv("NO_COLOR");
@@ -49,6 +50,7 @@ lm_ui_new(int verbosity)
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&ui->wake, &monotonic);
 	(void)pthread_condattr_destroy(&monotonic);
+	ui->prefix = lm_format("%s: ", program);
 	ui->verbosity = verbosity;
 	ui->live = terminal && verbosity >= 0;
 	ui->colour = terminal && (no_color == nullptr || no_color[0] == '\0');
@@ -223,6 +225,7 @@ lm_ui_free(struct lm_ui *ui)
 	(void)pthread_cond_destroy(&ui->wake);
 	(void)pthread_mutex_destroy(&ui->mutex);
 	lm_live_release(&ui->lines);
+	lm_free(ui->prefix);
 	lm_free(ui);
 }
 
@@ -240,14 +243,14 @@ void
 lm_ui_error(struct lm_ui *ui, const struct lm_err *err)
 {
 	lm_ui_finish(ui);
-	show_text(ui, "lamina: ", "\033[31m", err->text);
+	show_text(ui, ui->prefix, "\033[31m", err->text);
 }
 
 void
 lm_ui_hint(struct lm_ui *ui, const char *text)
 {
 	if (ui->verbosity >= 0)
-		show_text(ui, "lamina: ", "", text);
+		show_text(ui, ui->prefix, "", text);
 }
 
 void
