@@ -21,7 +21,9 @@ enum {
 struct lm_provider; // safe for use by several threads
 
 struct lm_provider_secrets {
-	const char *api_key; // borrowed for lm_provider_new only; never shown, never stored
+	const char
+		*api_key; // borrowed for lm_provider_new only; never shown, never stored; null: render and read work, and calls
+		// that need it are refused (LM_E_USAGE, naming the variable: OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY)
 };
 
 [[nodiscard]] int lm_provider_new(struct lm_provider **out, const struct lm_batch_config *config,
