@@ -17,6 +17,14 @@ lm_clock_now_s(void)
 	return now.tv_sec;
 }
 
+int64_t
+lm_clock_now_ms(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 uint64_t
 lm_clock_monotonic_ms(void)
 {

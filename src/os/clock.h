@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 int64_t lm_clock_now_s(void);         // seconds since 1970, UTC
+int64_t lm_clock_now_ms(void);        // the same in milliseconds, for instants that other processes read
 uint64_t lm_clock_monotonic_ms(void); // for durations and deadlines
 // Wait; returns early (true) when lm_cancel is requested.
 bool lm_clock_sleep_ms(uint64_t ms);

@@ -135,6 +135,8 @@ clocks(void **state)
 	(void)state;
 	int64_t before = (int64_t)time(nullptr), now = lm_clock_now_s();
 	assert_true(now >= before - 1 && now <= (int64_t)time(nullptr) + 1);
+	now = lm_clock_now_ms();
+	assert_true(now / 1000 >= before - 1 && now / 1000 <= (int64_t)time(nullptr) + 1);
 	uint64_t start = lm_clock_monotonic_ms();
 	assert_false(lm_clock_sleep_ms(3));
 	assert_true(lm_clock_monotonic_ms() - start >= 3);
