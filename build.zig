@@ -16,9 +16,16 @@ const cflags = [_][]const u8{
 const modules = [_][]const u8{
     "base", "os", "text", "digest", "net", "archive", "db", "store", "python", "stack", "layer", "steps", "api",
 };
+// lamina-batch has a library of its own: it starts often, and without what only layers need
+const runner_modules = [_][]const u8{ "base", "os", "text", "digest", "net", "db", "batch", "fake" };
+// these two are the runner's alone: their tests, and tools named after them, link its library
+const runner_only = [_][]const u8{ "batch", "fake" };
 // pkg-config names: a missing -dev package is an error that names it
 const system_libs = [_][]const u8{
     "libarchive", "zlib", "liblzma", "libzstd", "libcrypto", "sqlite3", "libcurl", "jansson", "libutf8proc", "libdeflate",
+};
+const runner_system_libs = [_][]const u8{
+    "libcurl", "sqlite3", "libpq", "libcrypto", "jansson", "libutf8proc", "libmicrohttpd",
 };
 
 const Sanitize = enum { none, undefined, thread, address };
@@ -38,10 +45,8 @@ pub fn build(b: *std.Build) void {
         ),
     };
 
-    var sources: []const []const u8 = &.{};
-    for (modules) |m| sources = cx.join(sources, cx.find(b.fmt("src/{s}", .{m}), "", ".c"));
-    const lib = b.addLibrary(.{ .name = "lamina", .linkage = .static, .root_module = cx.module(sources) });
-    for (system_libs) |name| lib.root_module.linkSystemLibrary(name, .{ .use_pkg_config = .force });
+    const lib = cx.library("lamina", &modules, &system_libs);
+    const runner = cx.library("lamina-runner", &runner_modules, &runner_system_libs);
     lib.installHeadersDirectory(b.path("include"), "", .{});
     lib.installConfigHeader(cx.version_h);
     b.installArtifact(lib);
@@ -50,6 +55,9 @@ pub fn build(b: *std.Build) void {
     const lamina = cx.exe("lamina", cx.join(common, cx.find("src/programs/lamina", "", ".c")), lib);
     lamina.pie = true;
     b.installArtifact(lamina);
+    const batch = cx.exe("lamina-batch", cx.join(common, cx.find("src/programs/lamina-batch", "", ".c")), runner);
+    batch.pie = true;
+    b.installArtifact(batch);
 
     for (cx.find("man", "", ".1")) |page| b.installFile(page, b.fmt("share/man/man1/{s}", .{std.fs.path.basename(page)}));
     // the program makes its completions, where it can run
@@ -78,11 +86,11 @@ pub fn build(b: *std.Build) void {
     // unit tests: installed to zig-out/tests, run by ./check (one closing line for all of them)
     const tests_step = b.step("unit-tests", "Build the unit tests into zig-out/tests");
     b.dependOnDirectoryContents(b.path("tests/unit")); // a module's first test brings its folder
-    for (modules) |m| {
+    for (modules ++ runner_only) |m| {
         const folder = b.fmt("tests/unit/{s}", .{m});
         for (cx.find(folder, "test_", ".c")) |file| {
             const stem = std.fs.path.stem(file);
-            const t = cx.exe(b.fmt("{s}_{s}", .{ m, stem }), &.{file}, lib);
+            const t = cx.exe(b.fmt("{s}_{s}", .{ m, stem }), &.{file}, if (ofRunner(m)) runner else lib);
             t.root_module.addIncludePath(b.path("tests/support"));
             t.root_module.linkSystemLibrary("cmocka", .{ .use_pkg_config = .force });
             tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
@@ -90,7 +98,8 @@ pub fn build(b: *std.Build) void {
     }
     // helpers that tests drive from outside (toml-test decoder, archive tool, ...), one file each
     for (cx.find("tests/tools", "", ".c")) |file| {
-        const t = cx.exe(std.fs.path.stem(file), &.{file}, lib);
+        const stem = std.fs.path.stem(file);
+        const t = cx.exe(stem, &.{file}, if (ofRunner(stem)) runner else lib);
         tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
     }
     for (cx.find("bench", "", ".c")) |file| {
@@ -98,6 +107,13 @@ pub fn build(b: *std.Build) void {
         b.step(b.fmt("bench-{s}", .{std.fs.path.stem(file)}), "Build a benchmark into zig-out/bench")
             .dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "bench" } } }).step);
     }
+}
+
+/// Is this module, or the program "<module>_..." for tests, one of the runner?
+fn ofRunner(name: []const u8) bool {
+    const first = std.mem.sliceTo(name, '_');
+    for (runner_only) |m| if (std.mem.eql(u8, first, m)) return true;
+    return false;
 }
 
 const Ctx = struct {
@@ -154,6 +170,16 @@ const Ctx = struct {
         m.addCMacro("_GNU_SOURCE", "1");
         if (cx.kill_points) m.addCMacro("LM_KILL_POINTS", "1");
         return m;
+    }
+
+    fn library(cx: Ctx, name: []const u8, folders: []const []const u8, libs: []const []const u8) *std.Build.Step.Compile {
+        const b = cx.b;
+        b.dependOnDirectoryContents(b.path("src")); // a module's first file brings its folder
+        var sources: []const []const u8 = &.{};
+        for (folders) |m| sources = cx.join(sources, cx.find(b.fmt("src/{s}", .{m}), "", ".c"));
+        const lib = b.addLibrary(.{ .name = name, .linkage = .static, .root_module = cx.module(sources) });
+        for (libs) |l| lib.root_module.linkSystemLibrary(l, .{ .use_pkg_config = .force });
+        return lib;
     }
 
     fn exe(cx: Ctx, name: []const u8, files: []const []const u8, lib: *std.Build.Step.Compile) *std.Build.Step.Compile {

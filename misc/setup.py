@@ -43,6 +43,8 @@ PACKAGES = {
         ("libjansson-dev", "library", "jansson"),
         ("libutf8proc-dev", "library", "libutf8proc"),
         ("libdeflate-dev", "library", "libdeflate"),
+        ("libpq-dev", "library", "libpq"),
+        ("libmicrohttpd-dev", "library", "libmicrohttpd"),
         ("python3-venv", "module", "ensurepip"),
     ],
     "check": [
