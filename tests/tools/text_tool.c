@@ -1,11 +1,14 @@
 // Drives src/text for tests in Python; input on stdin, output on stdout, exit 1 with the message on stderr.
 //   text_tool json   parse, and write in our form
+//   text_tool scan   for each line: "ok" and the line without white space, or "no" and why
+//   text_tool quote  for each line: itself as a JSON string, and what that is as text
 //   text_tool csv    rows, as a JSON array of arrays
 //   text_tool toml   parse, and write a line `key = value` for each key of the root
 //   text_tool fold   case-fold each line
 #include "base/mem.h"
 #include "text/csv.h"
 #include "text/json.h"
+#include "text/json_scan.h"
 #include "text/toml.h"
 #include "text/unicode.h"
 
@@ -29,6 +32,40 @@ json(struct lm_str text, struct lm_buf *out, struct lm_err *err)
 	if (lm_json_parse(text, &value, err) < 0)
 		return -1;
 	lm_json_format(value, out);
+	return 0;
+}
+
+static int
+scan(struct lm_str text, struct lm_buf *out, struct lm_err *err)
+{
+	LM_AUTO(lm_json_scan_release) struct lm_json_scan document = {};
+	while (text.len > 0) {
+		struct lm_str line = lm_str_cut(&text, '\n');
+		bool ok = lm_json_scan(&document, line, err) == 0;
+		lm_buf_text(out, ok ? "ok " : "no ");
+		if (ok)
+			lm_json_compact(line, out);
+		else
+			lm_buf_text(out, err->text);
+		lm_buf_byte(out, '\n');
+	}
+	return 0;
+}
+
+static int
+quote(struct lm_str text, struct lm_buf *out, struct lm_err *err)
+{
+	(void)err;
+	while (text.len > 0) {
+		struct lm_str line = lm_str_cut(&text, '\n');
+		size_t from = out->len;
+		lm_json_quote(out, line);
+		LM_AUTO(lm_buf_release) struct lm_buf back = {};
+		lm_json_append_text((struct lm_json_value){ LM_JSON_STRING, { out->ptr + from, out->len - from } }, &back);
+		lm_buf_byte(out, '\n');
+		lm_buf_str(out, lm_buf_view(&back));
+		lm_buf_byte(out, '\n');
+	}
 	return 0;
 }
 
@@ -83,7 +120,8 @@ main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(struct lm_str text, struct lm_buf *out, struct lm_err *err);
-	} commands[] = { { "json", json }, { "csv", csv }, { "toml", toml }, { "fold", fold } };
+	} commands[] = { { "json", json }, { "scan", scan }, { "quote", quote }, { "csv", csv }, { "toml", toml },
+		{ "fold", fold } };
 	LM_AUTO(lm_buf_release) struct lm_buf input = {}, output = {};
 	struct lm_err err = {};
 	read_all(stdin, &input);
@@ -96,6 +134,6 @@ main(int argc, char **argv)
 		}
 		return fwrite(output.ptr, 1, output.len, stdout) == output.len ? 0 : 2;
 	}
-	(void)fprintf(stderr, "usage: text_tool json|csv|toml|fold\n");
+	(void)fprintf(stderr, "usage: text_tool json|scan|quote|csv|toml|fold\n");
 	return 2;
 }
