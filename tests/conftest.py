@@ -11,6 +11,8 @@ import paths
 import private
 from run import run as run_program
 
+pytest_plugins = ["tiers"]
+
 
 @pytest.fixture(autouse=True)
 def private_environment(tmp_path_factory, monkeypatch):

@@ -1,8 +1,6 @@
 """./check as people and CI call it."""
 
 import configparser
-import importlib.machinery
-import importlib.util
 
 
 def test_list_names_every_environment(run, root):
@@ -16,8 +14,12 @@ def test_wrong_calls(run, root):
     for args, text in [
         (["uint"], "check: there is no environment 'uint': did you mean 'unit'?\n"),
         (["zzzzz"], "check: there is no environment 'zzzzz'; see ./check list\n"),
-        (["-m", "no"], "check: no environment has the label 'no'; there are: ci, fast, sanitize, static\n"),
+        (["-m", "no"], "check: no environment has the label 'no'; there are: all, ci, fast, sanitize, slow, static, test\n"),
         (["-m", "fast", "unit"], "check: names and labels exclude each other\n"),
+        (["test", "--", "nothing.py"], "check: no file of tests is called 'nothing.py'\n"),
+        (["test", "test_tomls"], "check: there is no environment 'test_tomls'; see ./check list\n"),
+        (["test", "--", "test_tomls"], "check: no file of tests is called 'test_tomls': did you mean 'test_toml'?\n"),
+        (["unit", "-x"], "check: 'unit' takes names of files and no option '-x'\n"),
         (["--", "x"], "check: arguments after -- need the name of an environment before it\n"),
     ]:
         result = run(root / "check", *args)
@@ -43,14 +45,3 @@ def test_one_static_check_from_another_folder(run, root, tmp_path):
 def test_demo_usage(run, root):
     assert run(root / "demo", "--help").ok().out.startswith("Builds lamina and publishes the sample project's stack")
     assert run(root / "demo", "a", "b").code == 2
-
-
-def test_arguments_choose_files_by_folder_name_and_path(root):
-    loader = importlib.machinery.SourceFileLoader("check_script", str(root / "check"))
-    script = importlib.util.module_from_spec(importlib.util.spec_from_loader("check_script", loader))
-    loader.exec_module(script)
-    files = [("tests/text/test_toml.py", "test_toml"), ("tests/layer/test_deploy.py", "test_deploy")]
-    for arg, chosen in [("tests/text", ["test_toml"]), ("tests/text/", ["test_toml"]), ("test_deploy", ["test_deploy"]),
-                        ("test_deploy.py", ["test_deploy"]), ("tests/text/test_toml.py::test_x", ["test_toml"]), ("-x", []),
-                        ("tests/te", [])]:
-        assert [stem for item, stem in files if script.is_choice(arg, (item, stem))] == chosen, arg
