@@ -18,3 +18,5 @@ void lm_schema_closed(const struct lm_schema *schema, struct lm_buf *out);
 [[nodiscard]] int lm_schema_check(const struct lm_schema *schema, const json_t *value, struct lm_err *err);
 // An answer's text as JSON: a ``` fence around it (json in any case) is taken off. LM_E_SYNTAX. *out is yours to json_decref.
 [[nodiscard]] int lm_schema_read_answer(struct lm_str text, json_t **out, struct lm_err *err);
+// The part of an answer's text that is the JSON: without white space around it and without a ``` fence (json in any case).
+struct lm_str lm_schema_answer_json(struct lm_str text);

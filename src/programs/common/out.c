@@ -62,14 +62,24 @@ write_all(struct lm_str rest)
 }
 
 int
+lm_out_write(struct lm_str bytes, struct lm_err *err)
+{
+	if (gathered.len > 0 && lm_out_flush(err) < 0)
+		return -1;
+	if (write_all(bytes) == 0)
+		return 0;
+	int sys = errno;
+	return sys == EINTR ? lm_cancel_check(err) : lm_err_sys(err, sys, "cannot write to standard output");
+}
+
+int
 lm_out_flush(struct lm_err *err)
 {
-	int rc = write_all(lm_buf_view(&gathered));
-	int sys = errno;
-	lm_out_drop();
-	if (rc == 0)
-		return 0;
-	return sys == EINTR ? lm_cancel_check(err) : lm_err_sys(err, sys, "cannot write to standard output");
+	struct lm_buf text = gathered;
+	gathered = (struct lm_buf){};
+	int rc = lm_out_write(lm_buf_view(&text), err);
+	lm_buf_release(&text);
+	return rc;
 }
 
 void

@@ -1,0 +1,311 @@
+// Exports and pruning: what leaves the run's folder, and what is removed from it.
+#include "base/mem.h"
+#include "batch/results.h"
+#include "digest/sha256.h"
+#include "os/dir.h"
+#include "os/fd.h"
+#include "os/file.h"
+#include "os/kill_point.h"
+#include "os/path.h"
+#include "text/json.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BATCHES_AT_ONCE = 256, COPY_BYTES = 256 * 1024 };
+
+typedef int batch_fn(void *context, const struct lm_batch_row *batch, struct lm_err *err);
+
+static int
+each_batch(const struct lm_results *results, batch_fn *function, void *context, struct lm_err *err)
+{
+	int64_t after = 0;
+	size_t count = 0;
+	do {
+		struct lm_batch_row *batches = nullptr;
+		if (lm_runs_batches(results->runs, results->run->key, 1u << LM_BATCH_DONE, after, BATCHES_AT_ONCE, &batches,
+			    &count, err) < 0)
+			return -1;
+		int rc = 0;
+		for (size_t i = 0; i < count; i++) {
+			if (rc == 0)
+				rc = function(context, &batches[i], err);
+			after = batches[i].seq;
+			lm_batch_row_release(&batches[i]);
+		}
+		lm_free(batches);
+		if (rc < 0)
+			return -1;
+	} while (count > 0);
+	return 0;
+}
+
+static int
+need_finished(const struct lm_run_row *run, struct lm_err *err)
+{
+	return run->finished ? 0 : lm_err_set(err, LM_E_CONFLICT, "run '%s' is not finished", run->run_id);
+}
+
+// ---- export
+
+struct exporter {
+	const struct lm_results *results;
+	char *folder; // being filled
+	json_t *lists[LM_FILE_RAW_ERROR + 1], *files;
+};
+
+// Copy a file, flushed, and note its digest. A file that is not there is passed over.
+static int
+copy_file(struct exporter *exporter, const char *from, const char *name, bool *copied, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *to = lm_path_join(exporter->folder, name);
+	LM_AUTO(lm_free_ptr) char *parent = lm_path_parent(to);
+	LM_AUTO(lm_free_ptr) char *bytes = lm_alloc(COPY_BYTES);
+	LM_AUTO(lm_outfile_abandon) struct lm_outfile out = {};
+	LM_AUTO(lm_sha256_release) struct lm_sha256 hash = {};
+	LM_AUTO(lm_fd_close) int fd = -1;
+	struct stat status;
+	struct lm_digest digest = {};
+	char hex[LM_DIGEST_HEX];
+	ssize_t got = 0;
+	*copied = false;
+	if (lm_fd_open_regular(from, &fd, &status, err) < 0) {
+		if (err->code != LM_E_NOT_FOUND)
+			return -1;
+		lm_err_clear(err);
+		return 0;
+	}
+	if (lm_dir_make(parent, err) < 0 || lm_outfile_open(&out, to, 0600, err) < 0)
+		return -1;
+	lm_sha256_init(&hash);
+	while ((got = read(fd, bytes, COPY_BYTES)) > 0) {
+		lm_sha256_update(&hash, bytes, (size_t)got);
+		if (lm_outfile_write(&out, bytes, (size_t)got, err) < 0)
+			return -1;
+	}
+	if (got < 0)
+		return lm_fd_fail(err, errno, "read", from);
+	lm_sha256_final(&hash, &digest);
+	lm_digest_hex(&digest, hex);
+	json_t *entry = json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)out.size_bytes);
+	(void)json_object_set_new(exporter->files, name, entry);
+	*copied = true;
+	return lm_outfile_commit(&out, err);
+}
+
+static int
+export_batch(void *context, const struct lm_batch_row *batch, struct lm_err *err)
+{
+	static const enum lm_batch_file kinds[] = { LM_FILE_REQUEST, LM_FILE_RAW, LM_FILE_RAW_ERROR };
+	struct exporter *exporter = context;
+	for (size_t i = 0; i < LM_COUNT(kinds); i++) {
+		LM_AUTO(lm_free_ptr) char *from = lm_run_folder_file(exporter->results->folder, kinds[i], batch->seq);
+		char name[64];
+		bool copied = false;
+		lm_run_folder_name(kinds[i], batch->seq, name);
+		if (copy_file(exporter, from, name, &copied, err) < 0)
+			return -1;
+		if (copied)
+			(void)json_array_append_new(exporter->lists[kinds[i]], json_string(name));
+	}
+	return 0;
+}
+
+struct result_file {
+	struct lm_outfile file;
+	struct lm_sha256 hash;
+};
+
+static int
+write_result(void *context, struct lm_str bytes, struct lm_err *err)
+{
+	struct result_file *out = context;
+	lm_sha256_update(&out->hash, bytes.ptr, bytes.len);
+	return lm_outfile_write(&out->file, bytes.ptr, bytes.len, err);
+}
+
+static void
+release_result_file(struct result_file *out)
+{
+	lm_outfile_abandon(&out->file);
+	lm_sha256_release(&out->hash);
+}
+
+static int
+export_results(struct exporter *exporter, const char *name, enum lm_result_format format, uint64_t *count, struct lm_err *err)
+{
+	const struct lm_result_options options = { .format = format, .output_key = "output_json" };
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(exporter->folder, name);
+	LM_AUTO(release_result_file) struct result_file out = {};
+	struct lm_digest digest = {};
+	char hex[LM_DIGEST_HEX];
+	uint64_t next = 0;
+	lm_sha256_init(&out.hash);
+	if (lm_outfile_open(&out.file, path, 0600, err) < 0 ||
+		lm_results_write(exporter->results, &options, write_result, &out, count, &next, err) < 0)
+		return -1;
+	lm_sha256_final(&out.hash, &digest);
+	lm_digest_hex(&digest, hex);
+	json_t *entry = json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)out.file.size_bytes);
+	(void)json_object_set_new(exporter->files, name, entry);
+	return lm_outfile_commit(&out.file, err);
+}
+
+static int
+write_manifest(struct exporter *exporter, const char *results_name, uint64_t count, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(exporter->folder, "manifest.json");
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	LM_AUTO(lm_json_decref_ptr)
+	json_t *manifest = json_pack("{s:s, s:O, s:O, s:O, s:s, s:I, s:O}", "run_id", exporter->results->run->run_id,
+		"request_artifact_paths", exporter->lists[LM_FILE_REQUEST], "output_artifact_paths",
+		exporter->lists[LM_FILE_RAW], "error_artifact_paths", exporter->lists[LM_FILE_RAW_ERROR], "results_path",
+		results_name, "result_count", (json_int_t)count, "files", exporter->files);
+	lm_json_format(manifest, &text);
+	return lm_file_replace(path, text.ptr, text.len, 0600, err);
+}
+
+// Put the new export where the old one is, if there is one.
+static int
+put_in_place(const char *made, const char *destination, const char *target, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *old = lm_format("%s.old", made);
+	struct lm_file_info info = {};
+	if (lm_file_info(target, &info, err) < 0)
+		return -1;
+	if (info.exists && lm_file_rename(target, old, err) < 0)
+		return -1;
+	LM_KILL_POINT("export-old-aside");
+	if (lm_file_rename(made, target, err) < 0 || lm_dir_flush(destination, err) < 0)
+		return -1;
+	return info.exists ? lm_dir_remove(old, err) : 0;
+}
+
+static void
+list_paths(struct exporter *exporter, const char *target, const char *results_name, struct lm_export *out)
+{
+	for (size_t kind = 0; kind < LM_COUNT(exporter->lists); kind++)
+		for (size_t i = 0; i < json_array_size(exporter->lists[kind]); i++) {
+			LM_AUTO(lm_free_ptr)
+			char *path = lm_path_join(target, json_string_value(json_array_get(exporter->lists[kind], i)));
+			lm_strings_add(&out->artifact_paths, path);
+		}
+	out->manifest_path = lm_path_join(target, "manifest.json");
+	out->results_path = lm_path_join(target, results_name);
+}
+
+static int
+fill(struct exporter *exporter, const char *results_name, enum lm_result_format format, struct lm_err *err)
+{
+	uint64_t count = 0;
+	if (each_batch(exporter->results, export_batch, exporter, err) < 0 ||
+		export_results(exporter, results_name, format, &count, err) < 0)
+		return -1;
+	return write_manifest(exporter, results_name, count, err);
+}
+
+int
+lm_results_export(const struct lm_results *results, const char *destination, enum lm_result_format format, int64_t now_s,
+	struct lm_export *out, struct lm_err *err)
+{
+	const char *name = format == LM_RESULT_CSV ? "results.csv" : "results.jsonl";
+	struct exporter exporter = { .results = results, .files = json_object() };
+	LM_AUTO(lm_free_ptr) char *target = lm_path_join(destination, results->run->run_id);
+	LM_AUTO(lm_free_ptr) char *prefix = lm_format(".%s.", results->run->run_id);
+	for (size_t i = 0; i < LM_COUNT(exporter.lists); i++)
+		exporter.lists[i] = json_array();
+	int rc = need_finished(results->run, err);
+	if (rc == 0)
+		rc = lm_dir_make(destination, err);
+	if (rc == 0)
+		rc = lm_dir_make_temp(destination, prefix, &exporter.folder, err);
+	if (rc == 0)
+		rc = fill(&exporter, name, format, err);
+	LM_KILL_POINT("export-filled");
+	if (rc == 0)
+		rc = put_in_place(exporter.folder, destination, target, err);
+	LM_KILL_POINT("export-in-place");
+	if (rc == 0)
+		rc = lm_runs_exported(results->runs, results->run->key, now_s, destination, err);
+	if (rc == 0)
+		list_paths(&exporter, target, name, out);
+	else if (exporter.folder != nullptr) {
+		struct lm_err ignored = {};
+		(void)lm_dir_remove(exporter.folder, &ignored);
+	}
+	for (size_t i = 0; i < LM_COUNT(exporter.lists); i++)
+		json_decref(exporter.lists[i]);
+	json_decref(exporter.files);
+	lm_free(exporter.folder);
+	return rc;
+}
+
+void
+lm_export_release(struct lm_export *done)
+{
+	lm_strings_release(&done->artifact_paths);
+	lm_free(done->manifest_path);
+	lm_free(done->results_path);
+}
+
+// ---- pruning
+
+struct pruner {
+	const struct lm_results *results;
+	bool raw;
+	struct lm_pruned *out;
+};
+
+static int
+prune_file(struct pruner *pruner, enum lm_batch_file kind, int64_t seq, bool expected, bool *removed, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_run_folder_file(pruner->results->folder, kind, seq);
+	char name[64];
+	*removed = lm_file_exists(path);
+	if (!*removed && !expected)
+		return 0;
+	lm_run_folder_name(kind, seq, name);
+	lm_strings_add(*removed ? &pruner->out->removed : &pruner->out->missing, name);
+	return *removed ? lm_file_remove(path, err) : 0;
+}
+
+static int
+prune_batch(void *context, const struct lm_batch_row *batch, struct lm_err *err)
+{
+	struct pruner *pruner = context;
+	const struct lm_run_row *run = pruner->results->run;
+	bool removed = false;
+	if (prune_file(pruner, LM_FILE_REQUEST, batch->seq, !run->requests_pruned, &removed, err) < 0)
+		return -1;
+	pruner->out->item_pointers += removed ? batch->item_count : 0;
+	for (int kind = LM_FILE_RAW; pruner->raw && kind <= LM_FILE_RAW_ERROR; kind++) {
+		if (prune_file(pruner, (enum lm_batch_file)kind, batch->seq, false, &removed, err) < 0)
+			return -1;
+		pruner->out->batch_pointers += removed ? 1 : 0;
+	}
+	return 0;
+}
+
+int
+lm_results_prune(const struct lm_results *results, bool raw, bool force, struct lm_pruned *out, struct lm_err *err)
+{
+	struct pruner pruner = { .results = results, .raw = raw, .out = out };
+	if (need_finished(results->run, err) < 0)
+		return -1;
+	if (raw && !force && results->run->exported_at_s == 0)
+		return lm_err_set(err, LM_E_CONFLICT,
+			"raw answers of run '%s' were not exported yet; --force removes them all the same",
+			results->run->run_id);
+	if (each_batch(results, prune_batch, &pruner, err) < 0)
+		return -1;
+	LM_KILL_POINT("prune-removed");
+	return lm_runs_pruned(results->runs, results->run->key, raw, err);
+}
+
+void
+lm_pruned_release(struct lm_pruned *pruned)
+{
+	lm_strings_release(&pruned->removed);
+	lm_strings_release(&pruned->missing);
+}

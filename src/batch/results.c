@@ -1,0 +1,228 @@
+// Results row by row: an item's place in rows.jsonl and in its answer file leads to what is written. Values are copied as they
+// stand there; only the text of an answer is taken apart.
+#include "batch/results.h"
+
+#include "base/mem.h"
+#include "batch/answer_files.h"
+#include "batch/schema.h"
+#include "text/csv.h"
+#include "text/json_scan.h"
+
+enum {
+	PAGE_ITEMS = 2000,
+	PIECE_BYTES = 1 << 20, // handed on at once
+};
+
+struct writer {
+	const struct lm_results *results;
+	const struct lm_result_options *options;
+	struct lm_line_reader rows;
+	struct lm_answer_files answers;
+	struct lm_answer answer; // of the item in hand
+	bool answered;
+	struct lm_str row;
+	struct lm_buf out;
+};
+
+static void
+release(struct writer *writer)
+{
+	lm_line_reader_close(&writer->rows);
+	lm_answer_files_close(&writer->answers);
+	lm_answer_release(&writer->answer);
+	lm_buf_release(&writer->out);
+}
+
+static int
+look_up(struct writer *writer, const struct lm_item *item, struct lm_err *err)
+{
+	struct lm_str line = {};
+	if (lm_line_reader_at(&writer->rows, item->row_offset, item->row_length, &writer->row, err) < 0)
+		return -1;
+	writer->answered = item->length > 0;
+	if (!writer->answered)
+		return 0;
+	if (lm_answer_files_line(&writer->answers, item->batch, item->file, item->offset, item->length, &line, err) < 0)
+		return -1;
+	return lm_provider_read(writer->results->provider, line, item->file != 0, &writer->answer, err);
+}
+
+static void
+put_string(struct lm_buf *out, const char *text)
+{
+	if (text == nullptr)
+		lm_buf_text(out, "null");
+	else
+		lm_json_quote(out, lm_str_of(text));
+}
+
+// {"error_class":...,"message":...,"retryable":...,"raw_error":...} or null.
+static void
+put_error(struct writer *writer, const struct lm_item *item)
+{
+	struct lm_buf *out = &writer->out;
+	if (item->error_class == nullptr || item->status == LM_ITEM_COMPLETED) {
+		lm_buf_text(out, "null");
+		return;
+	}
+	lm_buf_text(out, "{\"error_class\":");
+	put_string(out, item->error_class);
+	lm_buf_text(out, ",\"message\":");
+	put_string(out, item->error_text);
+	lm_buf_text(out, item->status == LM_ITEM_RETRYABLE ? ",\"retryable\":true" : ",\"retryable\":false");
+	lm_buf_text(out, ",\"raw_error\":");
+	if (writer->answered && !writer->answer.ok && writer->answer.raw.len > 0)
+		lm_json_compact(writer->answer.raw, out);
+	else
+		lm_buf_text(out, "null");
+	lm_buf_byte(out, '}');
+}
+
+// What a completed item of a structured run gave: its answer as JSON, the spelling of numbers kept.
+static void
+put_output(struct writer *writer, const struct lm_item *item)
+{
+	if (item->status == LM_ITEM_COMPLETED && writer->answered)
+		lm_json_compact(lm_schema_answer_json(lm_buf_view(&writer->answer.text)), &writer->out);
+	else
+		lm_buf_text(&writer->out, "null");
+}
+
+static void
+put_json(struct writer *writer, const struct lm_item *item)
+{
+	struct lm_buf *out = &writer->out;
+	lm_buf_text(out, "{\"item_id\":");
+	put_string(out, item->item_id);
+	lm_buf_format(out, ",\"status\":\"%s\",\"attempt_count\":%u,\"metadata\":", lm_item_status_name(item->status),
+		item->attempts);
+	lm_buf_str(out, writer->row);
+	lm_buf_text(out, ",\"output_text\":");
+	if (writer->answered && writer->answer.ok)
+		lm_json_quote(out, lm_buf_view(&writer->answer.text));
+	else
+		lm_buf_text(out, "null");
+	lm_buf_text(out, ",\"raw_response\":");
+	if (writer->answered && writer->answer.ok)
+		lm_json_compact(writer->answer.raw, out);
+	else
+		lm_buf_text(out, "null");
+	lm_buf_text(out, ",\"error\":");
+	put_error(writer, item);
+	if (writer->results->structured) {
+		lm_buf_format(out, ",\"%s\":", writer->options->output_key);
+		put_output(writer, item);
+	}
+	if (writer->options->by_sequence)
+		lm_buf_format(out, ",\"sequence\":%llu", (unsigned long long)item->sequence);
+	lm_buf_text(out, "}\n");
+}
+
+static void
+put_field(struct lm_buf *out, struct lm_str text)
+{
+	lm_buf_byte(out, ',');
+	lm_csv_write_field(out, text);
+}
+
+static void
+put_header(struct writer *writer)
+{
+	lm_buf_text(&writer->out, "item_id,status,attempt_count,metadata,output_text,raw_response,error_class,error_message");
+	if (writer->results->structured)
+		lm_buf_format(&writer->out, ",%s", writer->options->output_key);
+	lm_buf_text(&writer->out, writer->options->by_sequence ? ",sequence\r\n" : "\r\n");
+}
+
+static void
+put_csv(struct writer *writer, const struct lm_item *item)
+{
+	struct lm_buf *out = &writer->out;
+	bool ok = writer->answered && writer->answer.ok, failed = item->status != LM_ITEM_COMPLETED;
+	lm_csv_write_field(out, lm_str_of(item->item_id));
+	lm_buf_format(out, ",%s,%u", lm_item_status_name(item->status), item->attempts);
+	put_field(out, writer->row);
+	put_field(out, ok ? lm_buf_view(&writer->answer.text) : LM_STR(""));
+	put_field(out, ok ? writer->answer.raw : LM_STR(""));
+	put_field(out, lm_str_of(failed ? item->error_class : nullptr));
+	put_field(out, lm_str_of(failed ? item->error_text : nullptr));
+	if (writer->results->structured) {
+		LM_AUTO(lm_buf_release) struct lm_buf json = {};
+		if (ok && !failed)
+			lm_json_compact(lm_schema_answer_json(lm_buf_view(&writer->answer.text)), &json);
+		put_field(out, lm_buf_view(&json));
+	}
+	if (writer->options->by_sequence)
+		lm_buf_format(out, ",%llu", (unsigned long long)item->sequence);
+	lm_buf_text(out, "\r\n");
+}
+
+static int
+put_item(struct writer *writer, const struct lm_item *item, struct lm_err *err)
+{
+	if (look_up(writer, item, err) < 0)
+		return lm_err_wrap(err, "result of item '%s'", item->item_id);
+	if (writer->options->format == LM_RESULT_CSV)
+		put_csv(writer, item);
+	else
+		put_json(writer, item);
+	return 0;
+}
+
+static int
+hand_on(struct writer *writer, size_t above, lm_result_write *write, void *context, struct lm_err *err)
+{
+	if (writer->out.len <= above)
+		return 0;
+	int rc = write(context, lm_buf_view(&writer->out), err);
+	lm_buf_clear(&writer->out);
+	return rc;
+}
+
+// The next page: items from `*from` on, by index, or above it, by sequence.
+static int
+next_page(const struct lm_results *results, bool by_sequence, uint64_t *from, size_t limit, struct lm_items *page,
+	struct lm_err *err)
+{
+	int rc = by_sequence ? lm_runs_results(results->runs, results->run->key, *from, limit, page, err)
+			     : lm_runs_items(results->runs, results->run->key, *from, limit, page, err);
+	if (rc == 0 && page->count > 0)
+		*from = by_sequence ? page->rows[page->count - 1].sequence : page->rows[page->count - 1].index + 1;
+	return rc;
+}
+
+static int
+write_all(struct writer *writer, lm_result_write *write, void *context, uint64_t *count, uint64_t *next, struct lm_err *err)
+{
+	const struct lm_result_options *options = writer->options;
+	LM_AUTO(lm_items_release) struct lm_items page = {};
+	uint64_t from = options->by_sequence ? options->after_sequence : 0,
+		 left = options->limit > 0 ? options->limit : UINT64_MAX;
+	if (options->format == LM_RESULT_CSV)
+		put_header(writer);
+	do {
+		if (next_page(writer->results, options->by_sequence, &from, left < PAGE_ITEMS ? (size_t)left : PAGE_ITEMS,
+			    &page, err) < 0)
+			return -1;
+		for (size_t i = 0; i < page.count; i++)
+			if (put_item(writer, &page.rows[i], err) < 0 || hand_on(writer, PIECE_BYTES, write, context, err) < 0)
+				return -1;
+		*count += page.count;
+		left -= page.count;
+	} while (page.count > 0 && left > 0);
+	*next = from;
+	return hand_on(writer, 0, write, context, err);
+}
+
+int
+lm_results_write(const struct lm_results *results, const struct lm_result_options *options, lm_result_write *write,
+	void *context, uint64_t *count, uint64_t *next_after_sequence, struct lm_err *err)
+{
+	LM_AUTO(release) struct writer writer = { .results = results, .options = options };
+	LM_AUTO(lm_free_ptr) char *rows = lm_run_folder_rows(results->folder);
+	*count = 0;
+	writer.answers.folder = results->folder;
+	if (results->run->item_count > 0 && lm_line_reader_open(&writer.rows, rows, err) < 0)
+		return -1;
+	return write_all(&writer, write, context, count, next_after_sequence, err);
+}
