@@ -8,7 +8,6 @@
 
 #include <curl/curl.h>
 #include <inttypes.h>
-#include <pthread.h>
 
 enum {
 	LM_HTTP_POLL_MS = 1000,        // longest wait without looking around
@@ -24,14 +23,6 @@ struct batch {
 	const struct lm_sink *sink;
 	struct lm_err *err;
 };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void
-init_library(void)
-{
-	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 // The first failure is the one told; it ends the batch.
 static int
@@ -195,7 +186,7 @@ int
 lm_http_fetch(struct lm_download *downloads, size_t count, const struct lm_http_options *options, const struct lm_sink *sink,
 	struct lm_err *err)
 {
-	(void)pthread_once(&once, init_library);
+	lm_transfer_library();
 	LM_AUTO(release)
 	struct batch batch = {
 		.multi = curl_multi_init(),

@@ -9,6 +9,7 @@
 #include <lamina/version.h>
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 enum {
@@ -18,6 +19,26 @@ enum {
 };
 
 static char *trusted_certificates;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+init_library(void)
+{
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void
+lm_transfer_library(void)
+{
+	(void)pthread_once(&once, init_library);
+}
+
+const char *
+lm_transfer_trusted(void)
+{
+	return trusted_certificates;
+}
 
 void
 lm_http_trust(const char *pem_path)

@@ -49,3 +49,8 @@ enum lm_verdict lm_transfer_open(struct lm_transfer *transfer);
 enum lm_verdict lm_transfer_finish(struct lm_transfer *transfer, CURLcode result);
 // Free all; what was received stays for a later resume unless the failure says that it is wrong.
 void lm_transfer_release(struct lm_transfer *transfer);
+
+// Make libcurl ready, once per process, from any thread.
+void lm_transfer_library(void);
+// What lm_http_trust was told, or null.
+const char *lm_transfer_trusted(void);
