@@ -1,0 +1,160 @@
+#include "fake/answer.h"
+
+#include "fake/instance.h"
+#include "fake/scan.h"
+
+#include <string.h>
+
+uint64_t
+lm_fake_tokens(size_t bytes)
+{
+	return (bytes + 3) / 4;
+}
+
+uint64_t
+lm_fake_hash(struct lm_str bytes, uint64_t seed)
+{
+	static const uint64_t odd = 0x9e3779b97f4a7c15;
+	uint64_t hash = seed ^ (bytes.len * odd);
+	size_t at = 0;
+	while (at < bytes.len) {
+		unsigned char piece[8] = {};
+		size_t len = bytes.len - at < 8 ? bytes.len - at : 8;
+		memcpy(piece, bytes.ptr + at, len);
+		uint64_t word = 0;
+		for (int i = 7; i >= 0; i--)
+			word = word << 8 | piece[i];
+		hash = (hash ^ word) * odd;
+		hash ^= hash >> 29;
+		at += len;
+	}
+	hash *= 0xbf58476d1ce4e5b9;
+	return hash ^ hash >> 32;
+}
+
+// The text of a message's content: a string, or a list of parts of which some have a text.
+static void
+add_content(struct lm_buf *out, struct lm_str content)
+{
+	struct lm_scan parts;
+	struct lm_str part, text;
+	bool first = true;
+
+	if (lm_scan_string(content, &text)) {
+		lm_buf_str(out, text);
+		return;
+	}
+	if (!lm_scan_enter(content, '[', &parts))
+		return;
+	while (lm_scan_element(&parts, &part)) {
+		if (!lm_scan_string(part, &text) && !lm_scan_string(lm_scan_find(part, "text"), &text))
+			continue;
+		if (!first)
+			lm_buf_text(out, "\\n");
+		first = false;
+		lm_buf_str(out, text);
+	}
+}
+
+static void
+add_prompt(struct lm_buf *out, enum lm_fake_api api, struct lm_str body)
+{
+	struct lm_str messages = lm_scan_find(body, api == LM_FAKE_GEMINI ? "contents" : "messages");
+	struct lm_str message, role, last = {};
+	struct lm_scan inside;
+
+	if (messages.len == 0)
+		messages = lm_scan_find(body, "input");
+	if (!lm_scan_enter(messages, '[', &inside)) {
+		add_content(out, messages);
+		return;
+	}
+	while (lm_scan_element(&inside, &message))
+		if (!lm_scan_string(lm_scan_find(message, "role"), &role) || lm_str_equal(role, LM_STR("user")))
+			last = message;
+	struct lm_str content = lm_scan_find(last, "content");
+	add_content(out, content.len > 0 ? content : lm_scan_find(last, "parts"));
+}
+
+static struct lm_str
+wanted_schema(enum lm_fake_api api, struct lm_str body)
+{
+	struct lm_str schema = {};
+	switch (api) {
+	case LM_FAKE_OPENAI:
+		schema = lm_scan_path(body, "text", "format", "schema", nullptr);
+		return schema.len > 0 ? schema : lm_scan_path(body, "response_format", "json_schema", "schema", nullptr);
+	case LM_FAKE_ANTHROPIC:
+		schema = lm_scan_path(body, "output_config", "format", "schema", nullptr);
+		return schema.len > 0 ? schema : lm_scan_path(body, "output_format", "schema", nullptr);
+	case LM_FAKE_GEMINI:
+		schema = lm_scan_path(body, "generationConfig", "responseJsonSchema", nullptr);
+		return schema.len > 0 ? schema : lm_scan_path(body, "generationConfig", "responseSchema", nullptr);
+	default:
+		return schema;
+	}
+}
+
+// Text that is JSON becomes the inside of a JSON string.
+static void
+escape_again(struct lm_buf *out, struct lm_str text)
+{
+	for (size_t at = 0; at < text.len;) {
+		size_t plain = 0;
+		while (at + plain < text.len && text.ptr[at + plain] != '"' && text.ptr[at + plain] != '\\')
+			plain++;
+		lm_buf_append(out, text.ptr + at, plain);
+		at += plain;
+		if (at < text.len) {
+			char pair[2] = { '\\', text.ptr[at++] };
+			lm_buf_append(out, pair, 2);
+		}
+	}
+}
+
+static void
+learn_schema(struct lm_fake_answerer *answerer, struct lm_str schema)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf instance = {};
+	lm_buf_clear(&answerer->schema);
+	lm_buf_str(&answerer->schema, schema);
+	lm_buf_clear(&answerer->instance);
+	lm_err_clear(&answerer->refusal);
+	if (lm_instance_make(schema, &instance, &answerer->refusal) == 0)
+		escape_again(&answerer->instance, lm_buf_view(&instance));
+}
+
+int
+lm_fake_answer(struct lm_fake_answerer *answerer, enum lm_fake_api api, struct lm_str body, struct lm_err *err)
+{
+	struct lm_str schema = wanted_schema(api, body);
+	lm_buf_clear(&answerer->text);
+	if (schema.len == 0) {
+		add_prompt(&answerer->text, api, body);
+		return 0;
+	}
+	if (!lm_str_equal(schema, lm_buf_view(&answerer->schema)))
+		learn_schema(answerer, schema);
+	if (answerer->refusal.code != LM_OK)
+		return lm_err_set(err, LM_E_UNSUPPORTED, "%s", answerer->refusal.text);
+	lm_buf_clear(&answerer->prompt);
+	add_prompt(&answerer->prompt, api, body);
+	struct lm_str rest = lm_buf_view(&answerer->instance);
+	while (rest.len > 0) {
+		size_t at = lm_str_find(rest, LM_INSTANCE_PROMPT);
+		lm_buf_append(&answerer->text, rest.ptr, at);
+		if (at < rest.len)
+			escape_again(&answerer->text, lm_buf_view(&answerer->prompt)), at++;
+		rest = (struct lm_str){ rest.ptr + at, rest.len - at };
+	}
+	return 0;
+}
+
+void
+lm_fake_answerer_release(struct lm_fake_answerer *answerer)
+{
+	lm_buf_release(&answerer->schema);
+	lm_buf_release(&answerer->instance);
+	lm_buf_release(&answerer->prompt);
+	lm_buf_release(&answerer->text);
+}

@@ -1,0 +1,88 @@
+#include "fake/call.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *
+lm_fake_header(const struct lm_fake_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+}
+
+const char *
+lm_fake_query(const struct lm_fake_call *call, const char *name)
+{
+	return MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+uint64_t
+lm_fake_query_number(const struct lm_fake_call *call, const char *name, uint64_t most, uint64_t otherwise)
+{
+	uint64_t number = 0;
+	if (!lm_parse_u64(lm_str_of(lm_fake_query(call, name)), most, &number) || number == 0)
+		return otherwise;
+	return number;
+}
+
+void
+lm_fake_reply_header(struct lm_fake_reply *reply, const char *name, const char *value)
+{
+	if (reply->header_count == LM_FAKE_MAX_HEADERS)
+		return;
+	reply->headers[reply->header_count].name = name;
+	reply->headers[reply->header_count++].value = lm_strdup(value);
+}
+
+void
+lm_fake_refuse(struct lm_fake_reply *reply, enum lm_fake_api api, unsigned status, const char *format, ...)
+{
+	struct lm_fake_refusal refusal = lm_fake_refusal_of(api, nullptr, status);
+	char message[LM_ERR_TEXT_MAX];
+	if (format != nullptr) {
+		va_list args;
+		va_start(args, format);
+		(void)vsnprintf(message, sizeof(message), format, args);
+		va_end(args);
+		refusal.message = message;
+	}
+	reply->status = status;
+	lm_buf_clear(&reply->body);
+	lm_fake_refusal_body(&reply->body, api, &refusal);
+}
+
+void
+lm_fake_broken(struct lm_fake_reply *reply, enum lm_fake_api api, const struct lm_err *err)
+{
+	lm_fake_refuse(reply, api, 500, "the fake provider: %s", err->text);
+}
+
+void
+lm_fake_reply_file(struct lm_fake_reply *reply, const struct lm_fake_call *call, const char *path, uint64_t size_bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		struct lm_err err = {};
+		lm_err_sys(&err, errno, "cannot open '%s'", path);
+		lm_fake_broken(reply, call->place->api, &err);
+		return;
+	}
+	reply->fd = fd;
+	reply->size_bytes = size_bytes;
+	reply->type = "application/octet-stream";
+}
+
+void
+lm_fake_note_batch(struct lm_fake_reply *reply, const struct lm_fake_batch *batch, bool created)
+{
+	lm_buf_format(&reply->note, ",\"batch_id\":\"%s\"", batch->id);
+	if (created)
+		lm_buf_format(&reply->note, ",\"created\":true,\"requests\":%llu,\"metadata\":%s",
+			(unsigned long long)batch->requests, batch->metadata != nullptr ? batch->metadata : "null");
+}

@@ -1,0 +1,376 @@
+#include "fake/server.h"
+
+#include "base/mem.h"
+#include "os/fd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+	LM_FAKE_MAX_CONNECTIONS = 512,
+	LM_FAKE_CONNECTION_BYTES = 256 * 1024, // headers, and what is read at once
+	LM_FAKE_IDLE_S = 300,
+};
+
+static void
+reply_release(struct lm_fake_reply *reply)
+{
+	lm_buf_release(&reply->body);
+	lm_buf_release(&reply->note);
+	lm_fd_close(&reply->fd);
+	for (size_t i = 0; i < reply->header_count; i++)
+		lm_free(reply->headers[i].value);
+}
+
+static void
+request_free(struct lm_fake_request *request)
+{
+	if (request->call.path != nullptr)
+		(void)unlink(request->call.path); // nobody took it
+	lm_free(request->call.path);
+	lm_spool_abandon(&request->spool);
+	lm_form_release(&request->form);
+	lm_buf_release(&request->body);
+	lm_fake_faults_drop(request->faults);
+	lm_free(request->method);
+	lm_free(request->path);
+	lm_free(request->id);
+	lm_free(request);
+}
+
+// ---- the beginning
+
+// Prepare for the body of a call.
+static void
+begin_body(struct lm_fake_request *request)
+{
+	const struct lm_fake_place *place = request->call.place;
+	if (place->body == LM_FAKE_BODY_SMALL)
+		return;
+	LM_AUTO(lm_free_ptr) char *path = lm_fake_state_path(&request->fake->state);
+	if (lm_spool_open(&request->spool, path, &request->fault) < 0)
+		return;
+	request->call.path = lm_strdup(path);
+	if (place->body == LM_FAKE_BODY_FORM)
+		(void)lm_form_begin(
+			&request->form, lm_fake_header(&request->call, "Content-Type"), &request->spool, &request->fault);
+}
+
+static struct lm_fake_request *
+request_new(struct lm_fake *fake, struct MHD_Connection *connection, const char *method, const char *path, bool *known)
+{
+	struct lm_fake_request *request = lm_alloc(sizeof(*request));
+	request->fake = fake;
+	request->method = lm_strdup(method);
+	request->path = lm_strdup(path);
+	request->call.connection = connection;
+	request->call.port = fake->port;
+	request->call.place = lm_fake_route_find(method, path, &request->id, known);
+	request->call.id = request->id;
+	pthread_mutex_lock(&fake->state.lock);
+	request->faults = lm_fake_faults_share(fake->state.faults);
+	pthread_mutex_unlock(&fake->state.lock);
+	return request;
+}
+
+// Answer before the body was read: the connection ends with it.
+static enum MHD_Result
+refuse_early(struct lm_fake_request *request, unsigned status, const char *message)
+{
+	LM_AUTO(reply_release) struct lm_fake_reply reply = { .status = status, .fd = -1 };
+	enum lm_fake_api api = request->call.place != nullptr ? request->call.place->api : LM_FAKE_NO_API;
+	lm_fake_refuse(&reply, api, status, "%s", message);
+	lm_fake_log_request(request, &reply);
+	return lm_fake_send(request, &reply);
+}
+
+static enum MHD_Result
+begin(struct lm_fake *fake, struct MHD_Connection *connection, const char *method, const char *path, void **context)
+{
+	bool known = false;
+	struct lm_fake_request *request = request_new(fake, connection, method, path, &known);
+	*context = request;
+	const struct lm_fake_place *place = request->call.place;
+	if (place == nullptr)
+		return refuse_early(request, known ? 405 : 404,
+			known ? "This cannot be done here." : "The fake provider has nothing at this path.");
+	uint64_t length = 0;
+	const char *told = lm_fake_header(&request->call, "Content-Length");
+	if (told != nullptr && (!lm_parse_u64(lm_str_of(told), UINT64_MAX, &length) || length > place->body_max))
+		return refuse_early(request, 413, "The request is too large.");
+	if (place->api != LM_FAKE_NO_API)
+		request->rule = lm_fake_faults_choose(request->faults, place->name, 0);
+	begin_body(request);
+	return MHD_YES;
+}
+
+// ---- the body
+
+static enum MHD_Result
+take_body(struct lm_fake_request *request, const char *bytes, size_t len)
+{
+	const struct lm_fake_place *place = request->call.place;
+	const struct lm_fake_rule *rule = request->rule;
+
+	request->received += len;
+	if (rule != nullptr && rule->act == LM_FAKE_RESET_UPLOAD && request->received > rule->bytes) {
+		lm_fake_log_request(request, nullptr);
+		return lm_fake_reset(request);
+	}
+	if (request->received > place->body_max)
+		request->too_large = true;
+	if (request->too_large || request->fault.code != LM_OK)
+		return MHD_YES; // read to its end, so that the client reads the answer
+	if (place->body == LM_FAKE_BODY_SMALL)
+		lm_buf_append(&request->body, bytes, len);
+	else if (place->body == LM_FAKE_BODY_FILE)
+		(void)lm_spool_write(&request->spool, bytes, len, &request->fault);
+	else
+		(void)lm_form_feed(&request->form, bytes, len, &request->fault);
+	return MHD_YES;
+}
+
+static void
+end_body(struct lm_fake_request *request)
+{
+	struct lm_fake_call *call = &request->call;
+	call->body = lm_buf_view(&request->body);
+	if (call->place->body == LM_FAKE_BODY_SMALL || request->fault.code != LM_OK)
+		return;
+	if (call->place->body == LM_FAKE_BODY_FORM && lm_form_end(&request->form, &request->fault) < 0)
+		return;
+	call->file_name = lm_buf_view(&request->form.file_name);
+	call->purpose = lm_buf_view(&request->form.purpose);
+	call->size_bytes = request->spool.size_bytes;
+	(void)lm_spool_close(&request->spool, &request->fault);
+}
+
+// ---- the answer
+
+// Is there a key, and the right one? Any will do when none is demanded.
+static bool
+is_allowed(const struct lm_fake_request *request)
+{
+	const struct lm_fake_call *call = &request->call;
+	const char *key = nullptr, *wanted = request->faults->api_key;
+	switch (call->place->api) {
+	case LM_FAKE_OPENAI:
+		key = lm_fake_header(call, "Authorization");
+		if (key == nullptr || !lm_cstr_starts(key, "Bearer "))
+			return false;
+		key += strlen("Bearer ");
+		break;
+	case LM_FAKE_ANTHROPIC:
+		key = lm_fake_header(call, "x-api-key");
+		break;
+	case LM_FAKE_GEMINI:
+		key = lm_fake_header(call, "x-goog-api-key");
+		if (key == nullptr)
+			key = lm_fake_query(call, "key");
+		break;
+	default:
+		return true;
+	}
+	return key != nullptr && *key != '\0' && (wanted == nullptr || strcmp(key, wanted) == 0);
+}
+
+static void
+answer(struct lm_fake_request *request, struct lm_fake_reply *reply)
+{
+	struct lm_fake *fake = request->fake;
+	struct lm_fake_call *call = &request->call;
+	bool alone = call->place->route == LM_FAKE_CONTROL_RESET;
+
+	if (alone)
+		pthread_rwlock_wrlock(&fake->use);
+	else
+		pthread_rwlock_rdlock(&fake->use);
+	if (alone)
+		lm_fake_control_reset(&fake->control, reply);
+	else if (call->place->api == LM_FAKE_OPENAI)
+		lm_fake_openai(&fake->state, call, reply);
+	else
+		lm_fake_control(&fake->control, call, reply);
+	pthread_rwlock_unlock(&fake->use);
+}
+
+// What a rule wants to be answered.
+static void
+answer_status(const struct lm_fake_request *request, struct lm_fake_reply *reply)
+{
+	const struct lm_fake_rule *rule = request->rule;
+	enum lm_fake_api api = request->call.place->api;
+	struct lm_fake_refusal refusal = lm_fake_refusal_of(api, rule->error, rule->status);
+	const char *name;
+	json_t *value;
+
+	if (rule->message != nullptr)
+		refusal.message = rule->message;
+	if (rule->code != nullptr)
+		refusal.code = refusal.type = rule->code;
+	reply->status = refusal.status;
+	if (json_is_string(rule->body))
+		lm_buf_text(&reply->body, json_string_value(rule->body));
+	else if (rule->body != nullptr) {
+		char *text = json_dumps(rule->body, JSON_COMPACT | JSON_ENCODE_ANY);
+		lm_buf_text(&reply->body, text);
+		free(text);
+	} else
+		lm_fake_refusal_body(&reply->body, api, &refusal);
+	if (rule->retry_after != nullptr)
+		lm_fake_reply_header(reply, "Retry-After", rule->retry_after);
+	json_object_foreach((json_t *)(uintptr_t)rule->headers, name, value)
+		lm_fake_reply_header(reply, name, json_string_value(value));
+}
+
+static void
+process(struct lm_fake_request *request, struct lm_fake_reply *reply)
+{
+	enum lm_fake_api api = request->call.place->api;
+	if (request->rule != nullptr && request->rule->act == LM_FAKE_STATUS)
+		answer_status(request, reply);
+	else if (!is_allowed(request))
+		lm_fake_refuse(
+			reply, api, api == LM_FAKE_GEMINI ? 400 : 401, "%s", lm_fake_refusal_of(api, "invalid_key", 0).message);
+	else if (request->too_large)
+		lm_fake_refuse(reply, api, 413, nullptr);
+	else if (request->fault.code == LM_E_IO)
+		lm_fake_broken(reply, api, &request->fault);
+	else if (request->fault.code != LM_OK)
+		lm_fake_refuse(reply, api, request->fault.code == LM_E_LIMIT ? 413 : 400, "%s", request->fault.text);
+	else
+		answer(request, reply);
+}
+
+static enum MHD_Result
+finish(struct lm_fake_request *request)
+{
+	LM_AUTO(reply_release) struct lm_fake_reply reply = { .status = 200, .fd = -1 };
+	enum lm_fake_act act = request->rule != nullptr ? request->rule->act : LM_FAKE_NOTHING;
+	bool control = request->call.place->api == LM_FAKE_NO_API;
+
+	end_body(request);
+	if (act == LM_FAKE_TIMEOUT || act == LM_FAKE_RESET || act == LM_FAKE_RESET_UPLOAD)
+		lm_fake_log_request(request, nullptr);
+	else {
+		process(request, &reply);
+		lm_fake_log_request(request, &reply);
+	}
+	if (act == LM_FAKE_TIMEOUT || act == LM_FAKE_TIMEOUT_AFTER)
+		lm_fake_hang(request);
+	if (act == LM_FAKE_TIMEOUT || act == LM_FAKE_TIMEOUT_AFTER || act == LM_FAKE_RESET || act == LM_FAKE_RESET_AFTER ||
+		act == LM_FAKE_RESET_UPLOAD)
+		return lm_fake_reset(request);
+	uint64_t ms = control ? 0 : request->fake->latency_ms + request->faults->latency_ms;
+	if (act == LM_FAKE_DELAY)
+		ms += request->rule->ms;
+	if (ms > 0 && lm_fake_wait(request->fake, ms))
+		return lm_fake_reset(request);
+	return lm_fake_send(request, &reply);
+}
+
+static enum MHD_Result
+handle(void *context, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
+	const char *bytes, size_t *len, void **slot)
+{
+	struct lm_fake_request *request = *slot;
+	(void)version;
+	if (request == nullptr)
+		return begin(context, connection, method, path, slot);
+	if (request->answered)
+		return MHD_NO;
+	if (*len == 0)
+		return finish(request);
+	size_t given = *len;
+	*len = 0;
+	return take_body(request, bytes, given);
+}
+
+static void
+completed(void *context, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode why)
+{
+	(void)context, (void)connection, (void)why;
+	if (*slot != nullptr)
+		request_free(*slot);
+	*slot = nullptr;
+}
+
+// ---- start and stop
+
+static int
+listen_on(struct lm_fake *fake, uint16_t port, struct lm_err *err)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	errno = 0;
+	fake->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, port,
+		nullptr, nullptr, handle, fake, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
+		completed, nullptr, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LM_FAKE_MAX_CONNECTIONS,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LM_FAKE_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)LM_FAKE_IDLE_S, MHD_OPTION_END);
+	if (fake->daemon == nullptr)
+		return lm_err_sys(err, errno, "cannot listen on port %u of 127.0.0.1", port);
+	fake->port = MHD_get_daemon_info(fake->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+	return 0;
+}
+
+static int
+prepare(struct lm_fake *fake, const struct lm_fake_options *options, struct lm_err *err)
+{
+	struct lm_fake_state *state = &fake->state;
+	lm_buf_str(&fake->faults, options->faults);
+	fake->latency_ms = options->latency_ms;
+	if (lm_fake_faults_parse(options->faults, &state->faults, err) < 0)
+		return -1;
+	if (lm_scratch_make(options->folder, "lamina-fake-", &state->scratch, err) < 0)
+		return -1;
+	LM_AUTO(lm_free_ptr) char *log = lm_format("%s/log", state->scratch.path);
+	if (lm_fake_log_open(&fake->log, options->log != nullptr ? options->log : log, err) < 0)
+		return -1;
+	fake->control = (struct lm_fake_control){ state, &fake->log, lm_buf_view(&fake->faults) };
+	fake->stop = eventfd(0, EFD_CLOEXEC);
+	return fake->stop < 0 ? lm_err_sys(err, errno, "cannot make an event descriptor") : 0;
+}
+
+int
+lm_fake_start(const struct lm_fake_options *options, struct lm_fake **out, struct lm_err *err)
+{
+	struct lm_fake *fake = lm_alloc(sizeof(*fake));
+	fake->stop = -1;
+	pthread_mutex_init(&fake->state.lock, nullptr);
+	pthread_cond_init(&fake->state.made, nullptr);
+	pthread_rwlock_init(&fake->use, nullptr);
+	if (prepare(fake, options, err) < 0 || listen_on(fake, options->port, err) < 0) {
+		lm_fake_stop(fake);
+		return -1;
+	}
+	*out = fake;
+	return 0;
+}
+
+uint16_t
+lm_fake_port(const struct lm_fake *fake)
+{
+	return fake->port;
+}
+
+void
+lm_fake_stop(struct lm_fake *fake)
+{
+	if (fake == nullptr)
+		return;
+	if (fake->stop >= 0)
+		(void)eventfd_write(fake->stop, 1);
+	if (fake->daemon != nullptr)
+		MHD_stop_daemon(fake->daemon);
+	lm_fake_log_close(&fake->log);
+	lm_fake_state_release(&fake->state);
+	lm_buf_release(&fake->faults);
+	lm_fd_close(&fake->stop);
+	pthread_rwlock_destroy(&fake->use);
+	lm_free(fake);
+}
