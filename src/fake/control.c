@@ -172,7 +172,7 @@ is_needless(const struct submission *first, const struct submission *again)
 	return batch->ending != LM_FAKE_FAILED && batch->outcomes[first->row - 1] == LM_FAKE_ANSWERED;
 }
 
-enum { MAX_TWICE = 100 }; // that are listed
+enum { MAX_TWICE = 20 }; // that are listed
 
 static void
 add_summary(struct lm_buf *out, const struct submissions *list)
