@@ -85,3 +85,22 @@ lm_text_escape(struct lm_buf *out, struct lm_str text)
 		text.len -= step;
 	}
 }
+
+bool
+lm_character_is_printable(uint32_t point)
+{
+	switch (utf8proc_category((utf8proc_int32_t)point)) {
+	case UTF8PROC_CATEGORY_CN:
+	case UTF8PROC_CATEGORY_CC:
+	case UTF8PROC_CATEGORY_CF:
+	case UTF8PROC_CATEGORY_CS:
+	case UTF8PROC_CATEGORY_CO:
+	case UTF8PROC_CATEGORY_ZL:
+	case UTF8PROC_CATEGORY_ZP:
+		return false;
+	case UTF8PROC_CATEGORY_ZS:
+		return point == ' ';
+	default:
+		return true;
+	}
+}

@@ -15,3 +15,6 @@ size_t lm_text_width(struct lm_str text);
 void lm_text_escape(struct lm_buf *out, struct lm_str text);
 // The length in bytes of the longest beginning that needs no more than this many columns; no character is cut in two.
 size_t lm_text_fit(struct lm_str text, size_t columns);
+// Is it shown as itself? Not so: controls, formats, surrogates, private use, unassigned, and separators but the blank (as Python's
+// str.isprintable).
+bool lm_character_is_printable(uint32_t point);
