@@ -18,7 +18,7 @@ const modules = [_][]const u8{
 };
 // lamina-batch has a library of its own: it starts often, and without what only layers need
 const runner_modules = [_][]const u8{ "base", "os", "text", "digest", "net", "db", "batch", "fake" };
-// these two are the runner's alone: their tests, and tools named after them, link its library
+// these two are the runner's alone: their tests, and tools and benchmarks named after them, link its library
 const runner_only = [_][]const u8{ "batch", "fake" };
 // pkg-config names: a missing -dev package is an error that names it
 const system_libs = [_][]const u8{
@@ -103,8 +103,9 @@ pub fn build(b: *std.Build) void {
         tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
     }
     for (cx.find("bench", "", ".c")) |file| {
-        const t = cx.exe(b.fmt("bench_{s}", .{std.fs.path.stem(file)}), &.{file}, lib);
-        b.step(b.fmt("bench-{s}", .{std.fs.path.stem(file)}), "Build a benchmark into zig-out/bench")
+        const stem = std.fs.path.stem(file);
+        const t = cx.exe(b.fmt("bench_{s}", .{stem}), &.{file}, if (ofRunner(stem)) runner else lib);
+        b.step(b.fmt("bench-{s}", .{stem}), "Build a benchmark into zig-out/bench")
             .dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "bench" } } }).step);
     }
 }

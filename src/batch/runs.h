@@ -1,5 +1,9 @@
 // The durable state of runs: SQLite or PostgreSQL, the same behaviour. Every change is one transaction, conditional on the
 // lease of who makes it; nothing here knows a clock, a provider or a file's content. Schema: docs/formats/batch-run.md.
+//
+// Errors of all calls: LM_E_NOT_FOUND (no such run or batch), LM_E_CONFLICT (a lease that was lost, a state that does not allow it),
+// LM_E_INTEGRITY (the store is damaged), LM_E_IO (the store cannot be used). A call that fails has changed nothing.
+// Texts from outside may be any bytes: what is no UTF-8 becomes '?', error texts are cut at 2000 bytes, the others at 1000.
 #pragma once
 
 #include "base/base.h"
@@ -42,14 +46,14 @@ struct lm_run_row {
 	bool ingest_complete;
 	uint64_t item_count, counts[LM_ITEM_STATUS_COUNT]; // kept by every transaction: reading them costs one row
 	uint64_t batch_count, active_batches; // created at the provider and not consumed yet, or of unknown outcome
-	uint64_t unknown_batches;             // wait for `resolve`
-	uint64_t last_sequence;               // of terminal results
+	uint64_t unknown_batches; // wait for `resolve`
+	uint64_t last_sequence; // of terminal results
 	// back-off of submissions
 	uint64_t consecutive_failures, total_failures;
 	int64_t next_retry_at_ms; // 0: none
 	char *last_error_class, *last_error_text; // owned, or null
-	int64_t exported_at_s;    // 0: never
-	char *export_root;        // owned, or null
+	int64_t exported_at_s; // 0: never
+	char *export_root; // owned, or null
 	bool requests_pruned, raw_pruned;
 	bool finished; // ingest complete, all items terminal, no active batch
 };
@@ -71,12 +75,14 @@ void lm_run_row_release(struct lm_run_row *run);
 [[nodiscard]] int lm_runs_exported(struct lm_runs *runs, int64_t run, int64_t now_s, const char *root, struct lm_err *err);
 [[nodiscard]] int lm_runs_pruned(struct lm_runs *runs, int64_t run, bool raw, struct lm_err *err);
 // `retry`: failed_permanent items (but not run_cancelled ones) become pending with no attempts. *count: how many.
+// The run is no longer exported then, and its back-off is over. LM_E_CONFLICT when it was cancelled.
 [[nodiscard]] int lm_runs_retry(struct lm_runs *runs, int64_t run, uint64_t *count, struct lm_err *err);
 
 // ---- leases
 
 // Units of work that one process has at a time. On SQLite all is done under LM_UNIT_RUN; on PostgreSQL a process holds
-// LM_UNIT_INGEST while it reads sources and the number of each batch it works on.
+// LM_UNIT_INGEST while it reads sources and the number of each batch it works on. Claiming, backing off and finishing a cancel need none
+// there: a lease with fence 0 does, whose run and owner count. A batch is changed under its own lease or (SQLite) the run's.
 enum { LM_UNIT_RUN = 0, LM_UNIT_INGEST = -1 }; // above 0: a batch
 
 struct lm_lease {
@@ -84,7 +90,8 @@ struct lm_lease {
 	uint64_t fence; // rises with each taking; a change with an old number is refused (LM_E_CONFLICT: "another process took over ...")
 	char owner[64]; // "<host>:<pid>:<random>"
 };
-// 1: taken (free, expired, or ours); 0: somebody else has it, `holder` (64 bytes) says who and until_ms how long.
+// 1: taken (free, expired, or ours); 0: somebody else has it, `holder` (64 bytes) says who and held_until_ms how long; or the unit is
+// a batch that is done or gone (`holder` is empty).
 [[nodiscard]] int lm_lease_take(struct lm_runs *runs, int64_t run, int64_t unit, const char *owner, int64_t now_ms,
 	int64_t until_ms, struct lm_lease *out, char *holder, int64_t *held_until_ms, struct lm_err *err);
 [[nodiscard]] int lm_lease_renew(struct lm_runs *runs, const struct lm_lease *lease, int64_t until_ms, struct lm_err *err);
@@ -117,10 +124,10 @@ struct lm_ingest_slice {
 	uint64_t begin, end; // what part of the source this was, and its digest
 	struct lm_digest digest;
 };
-// All or nothing. When an id exists already: LM_E_CONFLICT with *duplicate its position in `items` and *first_source the input that had
+// All or nothing. Ids have 1 to 1024 bytes of UTF-8 without NUL (LM_E_LIMIT, LM_E_SYNTAX). When an id exists already: LM_E_CONFLICT with *duplicate its position in `items` and *first_source the input that had
 // it before; nothing was changed.
 [[nodiscard]] int lm_runs_add_slice(struct lm_runs *runs, const struct lm_lease *lease, const struct lm_ingest_slice *slice,
-	size_t *duplicate, uint32_t *first_source, struct lm_err *err);
+	size_t *duplicate, uint32_t *first_source, struct lm_err *err); // *duplicate is SIZE_MAX for any other conflict
 // The slices of a source so far, in order: 1 a slice, 0 the end.
 struct lm_slice_mark {
 	uint64_t begin, end;
@@ -175,11 +182,12 @@ struct lm_claimed {
 };
 
 // Claim up to `limit` items that are pending or may be retried, lowest index first, for a new batch, and lease it. *seq is 0
-// and *count 0 when there is none. *items is yours to lm_free. Several processes never get the same item.
+// and *count 0 when there is none, or the run is paused or cancelled. batch_lease: what to change the batch with. *items is yours to lm_free. Several processes never get the same item.
 [[nodiscard]] int lm_batch_claim(struct lm_runs *runs, const struct lm_lease *lease, uint64_t limit, int64_t now_ms,
 	int64_t until_ms, int64_t *seq, struct lm_claimed **items, size_t *count, struct lm_lease *batch_lease,
 	struct lm_err *err);
-// The request file holds the first `used` of the claimed items but those in `refused`; the others are pending again.
+// The request file holds the first `used` of the claimed items but those in `refused` (in order of index, each one of the first `used`),
+// which are permanent; the others are pending again. When that leaves none (used == refused_count), the batch is gone, its number free.
 struct lm_refused_item {
 	uint64_t index;
 	const char *error_class;
@@ -190,10 +198,11 @@ struct lm_refused_item {
 	uint64_t bytes, uint64_t tokens, const struct lm_digest *digest, struct lm_err *err);
 // Items of a batch that was never sent (BUILDING, READY, or a create that was refused) are pending again; the batch is gone, its number is free.
 [[nodiscard]] int lm_batch_release(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, struct lm_err *err);
-// READY -> CREATING, reserving tokens in the scope: 1 done, 0 when `scope_limit` (0: none) leaves no room now.
+// READY -> CREATING, reserving the batch's tokens in the scope (null: none): 1 done; 0 when `scope_limit` (0: none) leaves no room now, or
+// the run is paused or cancelled. A batch above the limit goes when nothing else is reserved: it would wait for ever.
 [[nodiscard]] int lm_batch_creating(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *input_ref,
 	const char *scope, uint64_t scope_limit, int64_t now_s, struct lm_err *err);
-// CREATING -> READY (it is known not to exist), giving the reservation back.
+// CREATING or UNKNOWN -> READY (it is known not to exist), giving the reservation back.
 [[nodiscard]] int lm_batch_not_created(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, struct lm_err *err);
 [[nodiscard]] int lm_batch_unknown(
 	struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *text, struct lm_err *err);
@@ -210,24 +219,26 @@ struct lm_refused_item {
 // What an answer line came to.
 struct lm_outcome {
 	uint64_t index;
-	uint32_t attempt; // of the request that was answered; another than the item waits for: ignored
+	uint32_t attempt; // of the request that was answered: `attempts` as claimed, + 1; another than the item waits for: ignored
 	enum lm_item_status status; // COMPLETED, RETRYABLE or PERMANENT
-	bool counts; // attempts + 1 (RETRYABLE becomes PERMANENT at max_attempts)
+	bool counts; // attempts + 1 (RETRYABLE becomes PERMANENT at max_attempts; 0: never)
 	uint8_t file; // 0 output, 1 error
 	uint64_t offset;
 	uint32_t length; // of the line
 	const char *error_class, *error_text; // null when COMPLETED
 };
 // Take answers into items that are submitted in this batch (others are left as they are: a replay changes nothing), in this order, and
-// record how far the file is consumed. Terminal ones get the next result sequences.
+// record how far the file is consumed. Terminal ones get the next result sequences. Of two answers to one item the first counts.
+// The batch is FETCHED; a few thousand outcomes a call.
 [[nodiscard]] int lm_batch_consume(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq,
 	const struct lm_outcome *outcomes, size_t count, uint8_t file, uint64_t consumed_bytes, uint64_t max_attempts,
 	struct lm_err *err);
 // FETCHED -> DONE: items without an answer are pending (status_ended_early) or retryable (a completed batch left a row out), without
-// an attempt; those that came back so `max_batch_attempts` times are permanent. The reservation is given back.
+// an attempt; those that came back so `max_batch_attempts` times (0: no limit) are permanent. The reservation is given back.
 [[nodiscard]] int lm_batch_finish(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, bool ended_early,
 	const char *error_class, const char *error_text, uint64_t max_batch_attempts, struct lm_err *err);
-// Cancelled run: all items that are not in a batch at the provider become permanent (run_cancelled); ingestion is closed.
+// Cancelled run: all items that are not in a batch at the provider become permanent (run_cancelled); batches that were never sent are
+// gone, whoever works on them; ingestion is closed. To be called again when a batch that was at the provider has given items back.
 [[nodiscard]] int lm_runs_finish_cancel(struct lm_runs *runs, const struct lm_lease *lease, struct lm_err *err);
 // Back-off of the run's submissions (class null: all is well again).
 [[nodiscard]] int lm_runs_backoff(struct lm_runs *runs, const struct lm_lease *lease, const char *error_class, const char *text,
@@ -246,11 +257,11 @@ struct lm_item {
 	uint32_t attempts, source;
 	uint64_t row_offset;
 	uint32_t row_length;
-	int64_t batch; // of its last answer; 0: none
+	int64_t batch; // whose answer ended it; 0: none, or not terminal
 	uint8_t file;
 	uint64_t offset;
 	uint32_t length; // the answer's line; length 0: none
-	char *error_class, *error_text; // owned, or null
+	char *error_class, *error_text; // owned, or null: of RETRYABLE and PERMANENT
 };
 struct lm_items {
 	struct lm_item *rows;

@@ -1,159 +1,10 @@
-#include "db/db.h"
+#include "db/backend.h"
 
 #include "base/mem.h"
-#include "os/clock.h"
 #include "os/kill_point.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <sqlite3.h>
 #include <string.h>
-
-enum { BUSY_TIMEOUT_MS = 30'000, BUSY_STEP_MS = 20 };
-
-struct lm_stmt {
-	struct lm_db *db;
-	sqlite3_stmt *handle;
-	int bind_status; // the first bind that failed; told by the next step
-	bool in_use;
-	struct lm_stmt *next;
-};
-
-struct lm_db {
-	sqlite3 *handle;
-	char *path;
-	struct lm_stmt *stmts;
-};
-
-// Set err from what SQLite says; `doing` is what we wanted of the database: "cannot <doing> database '<path>': ...".
-static int
-fail(const struct lm_db *db, int status, const char *doing, struct lm_err *err)
-{
-	enum lm_code code = LM_E_IO;
-	int sys = 0;
-	switch (status & 0xff) {
-	case SQLITE_NOTADB:
-	case SQLITE_CORRUPT:
-		code = LM_E_INTEGRITY;
-		break;
-	case SQLITE_CONSTRAINT:
-		code = LM_E_CONFLICT;
-		break;
-	case SQLITE_TOOBIG:
-		code = LM_E_LIMIT;
-		break;
-	case SQLITE_FULL:
-		sys = ENOSPC;
-		break;
-	case SQLITE_ERROR: // the statement itself: our own mistake, or a schema that is not ours
-		code = LM_E_SYNTAX;
-		break;
-	default:
-		sys = db->handle == nullptr ? 0 : sqlite3_system_errno(db->handle);
-		break;
-	}
-	const char *text = db->handle == nullptr ? sqlite3_errstr(status) : sqlite3_errmsg(db->handle);
-	if ((status & 0xff) == SQLITE_BUSY)
-		text = "another process holds it";
-	if ((status & 0xff) == SQLITE_IOERR && db->handle != nullptr &&
-		sqlite3_extended_errcode(db->handle) == SQLITE_IOERR_SHMSIZE) // without errno; it could not be made longer
-		sys = ENOSPC;
-	bool say_why = sys != 0 && (status & 0xff) != SQLITE_FULL;
-	lm_err_set(err, code, "cannot %s database '%s': %s%s%s", doing, db->path, text, say_why ? ": " : "",
-		say_why ? strerrordesc_np(sys) : "");
-	err->sys = sys;
-	return -1;
-}
-
-// Setting WAL mode needs the whole file for an instant, and SQLite's own time-out does not cover that.
-static int
-set_wal(struct lm_db *db, struct lm_err *err)
-{
-	uint64_t deadline = lm_clock_monotonic_ms() + BUSY_TIMEOUT_MS;
-	for (;;) {
-		int status = sqlite3_exec(db->handle, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
-		if (status == SQLITE_OK)
-			return 0;
-		if ((status & 0xff) != SQLITE_BUSY || lm_clock_monotonic_ms() > deadline || lm_clock_sleep_ms(BUSY_STEP_MS))
-			return fail(db, status, "open", err);
-	}
-}
-
-static int
-user_version(struct lm_db *db, uint64_t *out, struct lm_err *err)
-{
-	struct lm_stmt *stmt = nullptr;
-	if (lm_db_prepare(db, "PRAGMA user_version", &stmt, err) < 0)
-		return -1;
-	int rc = lm_stmt_step(stmt, err);
-	*out = rc == 1 ? (uint64_t)lm_stmt_i64(stmt, 0) : 0;
-	lm_stmt_done(stmt);
-	return rc < 0 ? -1 : 0;
-}
-
-static int
-run_script(struct lm_db *db, const char *sql, struct lm_err *err)
-{
-	int status = sqlite3_exec(db->handle, sql, nullptr, nullptr, nullptr);
-	return status == SQLITE_OK ? 0 : fail(db, status, "change", err);
-}
-
-// One migration and its number are one transaction; whether it is needed is looked up inside it.
-static int
-migrate_once(struct lm_db *db, const char *const *migrations, size_t count, bool *more, struct lm_err *err)
-{
-	uint64_t version = 0;
-	if (lm_db_begin(db, err) < 0 || user_version(db, &version, err) < 0)
-		return -1;
-	if (version > count)
-		return lm_err_set(err, LM_E_UNSUPPORTED,
-			"database '%s' was written by a newer lamina (format %llu, this one knows %zu)", db->path,
-			(unsigned long long)version, count);
-	*more = version < count;
-	if (!*more) {
-		lm_db_rollback(db);
-		return 0;
-	}
-	LM_AUTO(lm_free_ptr) char *mark = lm_format("PRAGMA user_version = %llu", (unsigned long long)version + 1);
-	if (run_script(db, migrations[version], err) < 0 || run_script(db, mark, err) < 0)
-		return -1;
-	return lm_db_commit(db, err);
-}
-
-static int
-migrate(struct lm_db *db, const char *const *migrations, size_t count, struct lm_err *err)
-{
-	uint64_t version = 0;
-	if (user_version(db, &version, err) < 0)
-		return -1;
-	for (bool more = version != count; more;) {
-		if (migrate_once(db, migrations, count, &more, err) < 0) {
-			lm_db_rollback(db);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-int
-lm_db_open(struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err)
-{
-	LM_AUTO(lm_db_close_ptr) struct lm_db *db = lm_alloc(sizeof *db);
-	db->path = lm_strdup(path);
-	int status =
-		sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
-	if (status != SQLITE_OK)
-		return fail(db, status, "open", err);
-	(void)sqlite3_extended_result_codes(db->handle, 1);
-	(void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-	if (set_wal(db, err) < 0 || run_script(db, "PRAGMA foreign_keys = ON", err) < 0 ||
-		migrate(db, migrations, migration_count, err) < 0)
-		return -1;
-	*out = lm_take(&db);
-	return 0;
-}
 
 void
 lm_db_close(struct lm_db *db)
@@ -161,14 +12,13 @@ lm_db_close(struct lm_db *db)
 	if (db == nullptr)
 		return;
 	while (db->stmts != nullptr) {
-		struct lm_stmt *next = db->stmts->next;
-		(void)sqlite3_finalize(db->stmts->handle);
-		lm_free(db->stmts);
-		db->stmts = next;
+		struct lm_stmt *stmt = db->stmts;
+		db->stmts = stmt->next;
+		lm_free(stmt->sql);
+		db->backend->finalize(stmt);
 	}
-	(void)sqlite3_close(db->handle);
-	lm_free(db->path);
-	lm_free(db);
+	lm_free(db->name);
+	db->backend->close(db);
 }
 
 void
@@ -177,73 +27,81 @@ lm_db_close_ptr(struct lm_db **db)
 	lm_db_close(*db);
 }
 
+bool
+lm_db_is_postgres(const struct lm_db *db)
+{
+	return db->backend->is_postgres;
+}
+
+bool
+lm_db_retryable(const struct lm_err *err)
+{
+	return err->code == LM_E_IO && err->sys == EAGAIN;
+}
+
 int
 lm_db_begin(struct lm_db *db, struct lm_err *err)
 {
-	int status = sqlite3_exec(db->handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+	int rc = db->backend->begin(db, err);
 	LM_KILL_POINT("database: transaction begun");
-	return status == SQLITE_OK ? 0 : fail(db, status, "write to", err);
+	return rc;
 }
 
 int
 lm_db_commit(struct lm_db *db, struct lm_err *err)
 {
 	LM_KILL_POINT("database: before commit");
-	int status = sqlite3_exec(db->handle, "COMMIT", nullptr, nullptr, nullptr);
+	int rc = db->backend->commit(db, err);
 	LM_KILL_POINT("database: committed");
-	return status == SQLITE_OK ? 0 : fail(db, status, "write to", err);
+	return rc;
 }
 
 void
 lm_db_rollback(struct lm_db *db)
 {
-	if (sqlite3_get_autocommit(db->handle) == 0) // some errors have rolled back already
-		(void)sqlite3_exec(db->handle, "ROLLBACK", nullptr, nullptr, nullptr);
+	db->backend->rollback(db);
 }
 
 int
 lm_db_prepare(struct lm_db *db, const char *sql, struct lm_stmt **out, struct lm_err *err)
 {
+	size_t len = strlen(sql);
 	for (struct lm_stmt *stmt = db->stmts; stmt != nullptr; stmt = stmt->next) {
-		if (!stmt->in_use && strcmp(sqlite3_sql(stmt->handle), sql) == 0) {
+		if (!stmt->in_use && stmt->sql_len == len && memcmp(stmt->sql, sql, len) == 0) {
 			stmt->in_use = true;
 			*out = stmt;
 			return 0;
 		}
 	}
-	sqlite3_stmt *handle = nullptr;
-	const char *rest = nullptr;
-	int status = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, &rest);
-	if (status != SQLITE_OK)
-		return fail(db, status, "query", err);
-	assert(handle != nullptr && *rest == '\0'); // one statement, not empty, and no more
-	struct lm_stmt *stmt = lm_alloc(sizeof *stmt);
-	*stmt = (struct lm_stmt){ .db = db, .handle = handle, .in_use = true, .next = db->stmts };
+	struct lm_stmt *stmt = nullptr;
+	if (db->backend->prepare(db, sql, &stmt, err) < 0)
+		return -1;
+	stmt->db = db;
+	stmt->sql = lm_strdup(sql);
+	stmt->sql_len = len;
+	stmt->in_use = true;
+	stmt->next = db->stmts;
 	db->stmts = stmt;
 	*out = stmt;
 	return 0;
 }
 
-static void
-note_bind(struct lm_stmt *stmt, int status)
-{
-	assert(status != SQLITE_RANGE && status != SQLITE_MISUSE);
-	if (stmt->bind_status == SQLITE_OK)
-		stmt->bind_status = status;
-}
-
 void
 lm_stmt_bind_text(struct lm_stmt *stmt, int index, const char *text)
 {
-	note_bind(stmt,
-		text == nullptr ? sqlite3_bind_null(stmt->handle, index)
-				: sqlite3_bind_text64(stmt->handle, index, text, strlen(text), SQLITE_TRANSIENT, SQLITE_UTF8));
+	stmt->db->backend->bind_str(stmt, index, text == nullptr ? (struct lm_str){} : lm_str_of(text), true);
+}
+
+void
+lm_stmt_bind_str(struct lm_stmt *stmt, int index, struct lm_str text)
+{
+	stmt->db->backend->bind_str(stmt, index, text, false);
 }
 
 void
 lm_stmt_bind_i64(struct lm_stmt *stmt, int index, int64_t value)
 {
-	note_bind(stmt, sqlite3_bind_int64(stmt->handle, index, value));
+	stmt->db->backend->bind_i64(stmt, index, value);
 }
 
 void
@@ -257,26 +115,31 @@ lm_stmt_bind_digest(struct lm_stmt *stmt, int index, const struct lm_digest *dig
 int
 lm_stmt_step(struct lm_stmt *stmt, struct lm_err *err)
 {
-	if (stmt->bind_status != SQLITE_OK)
-		return fail(stmt->db, stmt->bind_status, "query", err);
-	int status = sqlite3_step(stmt->handle);
-	if (status == SQLITE_ROW)
-		return 1;
-	if (status == SQLITE_DONE)
-		return 0;
-	return fail(stmt->db, status, sqlite3_stmt_readonly(stmt->handle) != 0 ? "read" : "write to", err);
+	return stmt->db->backend->step(stmt, err);
 }
 
 const char *
 lm_stmt_text(struct lm_stmt *stmt, int column)
 {
-	return (const char *)sqlite3_column_text(stmt->handle, column);
+	return stmt->db->backend->text(stmt, column);
 }
 
 int64_t
 lm_stmt_i64(struct lm_stmt *stmt, int column)
 {
-	return sqlite3_column_int64(stmt->handle, column);
+	return stmt->db->backend->i64(stmt, column);
+}
+
+uint64_t
+lm_stmt_changes(struct lm_stmt *stmt)
+{
+	return stmt->db->backend->changes(stmt);
+}
+
+void
+lm_stmt_again(struct lm_stmt *stmt)
+{
+	stmt->db->backend->reset(stmt);
 }
 
 void
@@ -284,9 +147,7 @@ lm_stmt_done(struct lm_stmt *stmt)
 {
 	if (stmt == nullptr)
 		return;
-	(void)sqlite3_reset(stmt->handle); // repeats the error of the last step
-	(void)sqlite3_clear_bindings(stmt->handle);
-	stmt->bind_status = SQLITE_OK;
+	stmt->db->backend->clear(stmt);
 	stmt->in_use = false;
 }
 

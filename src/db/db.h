@@ -1,8 +1,9 @@
-// SQLite: statements, transactions, migrations. The only user of SQLite.
+// Databases: statements, transactions, migrations. The only user of SQLite, and (db/postgres) of PostgreSQL's library.
 #pragma once
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "digest/sha256.h"
 
 struct lm_db; // a connection; one thread at a time
@@ -14,12 +15,18 @@ struct lm_db; // a connection; one thread at a time
 //               also when several processes open the database at the same time; it must not begin or commit one.
 // Errors of all calls: LM_E_INTEGRITY (not a database, or damaged), LM_E_CONFLICT (a constraint), LM_E_SYNTAX (a statement that
 // does not fit the schema), LM_E_IO (all else; "another process holds it" after the time-out).
+// For PostgreSQL see db/postgres/postgres.h; all other calls are the same for both.
 [[nodiscard]] int lm_db_open(
 	struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err);
 void lm_db_close(struct lm_db *db);
 void lm_db_close_ptr(struct lm_db **db); // for LM_AUTO
 
-[[nodiscard]] int lm_db_begin(struct lm_db *db, struct lm_err *err); // BEGIN IMMEDIATE
+bool lm_db_is_postgres(const struct lm_db *db);
+// Does a failure mean that the whole transaction may be tried again as it was: PostgreSQL ended it because of another one
+// (serialisation, deadlock)?
+bool lm_db_retryable(const struct lm_err *err);
+
+[[nodiscard]] int lm_db_begin(struct lm_db *db, struct lm_err *err); // SQLite: BEGIN IMMEDIATE
 [[nodiscard]] int lm_db_commit(struct lm_db *db, struct lm_err *err);
 void lm_db_rollback(struct lm_db *db);
 
@@ -28,12 +35,16 @@ struct lm_stmt; // a prepared statement, cached in the connection by its text
 // end of the transaction.
 [[nodiscard]] int lm_db_prepare(struct lm_db *db, const char *sql, struct lm_stmt **out, struct lm_err *err);
 void lm_stmt_bind_text(struct lm_stmt *stmt, int index, const char *text); // null binds NULL; copied
+void lm_stmt_bind_str(
+	struct lm_stmt *stmt, int index, struct lm_str text); // ptr null binds NULL; not copied: yours until the step
 void lm_stmt_bind_i64(struct lm_stmt *stmt, int index, int64_t value);
 void lm_stmt_bind_digest(struct lm_stmt *stmt, int index, const struct lm_digest *digest); // as lower-case hex
 // 1: a row, 0: done, -1: failed
 [[nodiscard]] int lm_stmt_step(struct lm_stmt *stmt, struct lm_err *err);
 const char *lm_stmt_text(struct lm_stmt *stmt, int column); // null for NULL; valid until the next step
 int64_t lm_stmt_i64(struct lm_stmt *stmt, int column);
+uint64_t lm_stmt_changes(struct lm_stmt *stmt); // rows inserted, changed or removed, after the last step
+void lm_stmt_again(struct lm_stmt *stmt); // ready for another round; what is not bound anew stays
 void lm_stmt_done(struct lm_stmt *stmt); // null is fine
 void lm_stmt_done_ptr(struct lm_stmt **stmt); // for LM_AUTO
 // Prepare, step to the end, done: for statements without parameters and rows.
