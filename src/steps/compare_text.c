@@ -167,7 +167,7 @@ add_entries(struct lm_buf *out, const json_t *entries, size_t max_lines)
 		lines++;
 	}
 	if (left > 0)
-		lm_buf_format(out, "  ... and %zu more entries (--json lists all)\n", left);
+		lm_buf_format(out, "  ... and %zu more entries (-v lists all)\n", left);
 }
 
 // Fields that say what the archive's own lines say already.

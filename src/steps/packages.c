@@ -114,7 +114,8 @@ lm_packages_add_metadata(struct lm_packages *packages, const json_t *metadata)
 {
 	const char *target = lm_json_string(metadata, "install_target"), *runtime = lm_json_string(metadata, "runtime_layer");
 	const char *implementation = lm_json_string(metadata, "python_implementation");
-	if (target != nullptr && runtime != nullptr && implementation != nullptr && strcmp(target, runtime) == 0)
+	packages->upper = target != nullptr && runtime != nullptr && strcmp(target, runtime) != 0;
+	if (target != nullptr && runtime != nullptr && implementation != nullptr && !packages->upper)
 		packages->runtime = lm_arena_strdup(&packages->arena, implementation);
 	add_module(packages, "launch", lm_json_string(metadata, "app_launch_module"));
 	json_t *support = json_object_get(metadata, "app_support_modules"), *item = nullptr;
@@ -163,6 +164,14 @@ guess(const struct lm_packages *packages, const char *below)
 	return find_row(packages->names, packages->name_count, lm_buf_cstr(&name));
 }
 
+static bool
+made_by_lamina(const struct lm_packages *packages, const char *path)
+{
+	if (strcmp(path, "postinstall.py") == 0 || lm_cstr_starts(path, "share/venv/"))
+		return true;
+	return packages->upper && (lm_cstr_starts(path, "bin/python") || lm_cstr_starts(path, "Scripts/python"));
+}
+
 const char *
 lm_packages_find(const struct lm_packages *packages, const char *path)
 {
@@ -177,9 +186,7 @@ lm_packages_find(const struct lm_packages *packages, const char *path)
 		found = guess(packages, below);
 	if (found != nullptr || below != nullptr)
 		return found;
-	if (strcmp(path, "postinstall.py") == 0 || lm_cstr_starts(path, "share/venv/"))
-		return "lamina";
-	return packages->runtime;
+	return made_by_lamina(packages, path) ? "lamina" : packages->runtime;
 }
 
 void

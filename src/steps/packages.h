@@ -16,6 +16,7 @@ struct lm_packages {
 	size_t name_count, name_cap;
 	struct lm_strings sites;      // folders that have *.dist-info in them
 	const char *runtime;          // for all else in a runtime layer: "cpython@3.11.11"; or null
+	bool upper;                   // a framework or an application, which gets its Python from lamina
 	struct lm_package_row *modules; // launch and support modules: path is the module's name
 	size_t module_count, module_cap;
 	struct lm_arena arena;

@@ -259,12 +259,13 @@ class TestExport:
         assert self.run(text, tmp_path / "export").code == 0
         assert exported(tmp_path / "export") == []
 
-    def test_forced(self, small, text, tmp_path):
+    @pytest.mark.parametrize("value", ["1", "yes"])
+    def test_forced(self, small, text, tmp_path, value):
         (tmp_path / "export").mkdir()
-        assert self.run(text, tmp_path / "export", LAMINA_FORCE_TEST_EXPORT="1").code == 0
+        assert self.run(text, tmp_path / "export", LAMINA_FORCE_TEST_EXPORT=value).code == 0
         assert exported(tmp_path / "export" / HOST) == exported(small.out)
 
-    @pytest.mark.parametrize("value", ["", "0", "yes"])
+    @pytest.mark.parametrize("value", ["", "0"])
     def test_not_forced(self, text, tmp_path, value):
         (tmp_path / "export").mkdir()
         assert self.run(text, tmp_path / "export", LAMINA_FORCE_TEST_EXPORT=value).code == 0

@@ -271,7 +271,7 @@ def test_many_entries(diff):
     a = [folder("app"), *(Entry(f"app/{i:04}", b"1") for i in range(200))]
     b = [folder("app"), *(Entry(f"app/{i:04}", b"2") for i in range(200))]
     lines = diff(a, b).out.splitlines()
-    assert len(lines) == 43 and lines[-2] == "  ... and 160 more entries (--json lists all)"
+    assert len(lines) == 43 and lines[-2] == "  ... and 160 more entries (-v lists all)"
     assert len(diff(a, b, "-v").out.splitlines()) == 202
     assert len(only(diff(a, b, "--json"))["entries"]) == 200
 

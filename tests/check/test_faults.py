@@ -85,6 +85,9 @@ MEMBERS = {
 }
 
 
+BY_LAMINA = {"bin/python", "bin/python3", "postinstall.py", CONFIG}
+
+
 def told(layer):
     return {entry["path"]: f"{entry['change']}: {', '.join(entry['what'])}" for entry in layer["entries"]}
 
@@ -105,6 +108,8 @@ def test_members(small, check, fault):
     assert {path: found.get(path) for path in entries} == entries
     if fault != "the time of the build everywhere":
         assert found.keys() == entries.keys()
+    packages = {entry["path"]: entry["package"] for entry in layer["entries"]}
+    assert {packages.get(path) for path in BY_LAMINA & entries.keys()} <= {"lamina"}
     for sentence in sentences:
         assert any(sentence in finding for finding in layer["findings"]), layer["findings"]
 

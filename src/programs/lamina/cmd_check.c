@@ -55,7 +55,8 @@ lm_run_check(struct lm_run *run, struct lm_err *err)
 		.format = run->format,
 		.level = run->level,
 		.export_folder = from_env("LAMINA_EXPORT_TEST_ARTIFACTS"),
-		.export_always = lm_cstr_equal(from_env("LAMINA_FORCE_TEST_EXPORT"), "1") };
+		.export_always = from_env("LAMINA_FORCE_TEST_EXPORT") != nullptr &&
+			!lm_cstr_equal(from_env("LAMINA_FORCE_TEST_EXPORT"), "0") };
 	if (lm_step_check(&run->project, &options, &report, &equal, err) < 0)
 		return -1;
 	return lm_run_compared(run, report, equal, err);

@@ -77,7 +77,8 @@ enum {
 	LOCKS = LM_CMD_LOCK | LM_CMD_BUILD,
 	PACKS = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_CHECK,
 	STACKS = LM_CMD_ALL & ~LM_CMD_DIFF,
-	FETCHES = WORKS | LM_CMD_CHECK
+	FETCHES = WORKS | LM_CMD_CHECK,
+	COMPARES = LM_CMD_CHECK | LM_CMD_DIFF
 };
 
 static const struct lm_option_row rows[] = {
@@ -160,9 +161,14 @@ static const struct lm_option_row rows[] = {
 
 	{ LM_GROUP_RUNNING, "jobs", 'j', "N", FETCHES, LM_OPTION_TEXT, false, AT(jobs),
 		"threads (default: as many as processors)" },
-	{ LM_GROUP_RUNNING, "quiet", 'q', nullptr, LM_CMD_ALL, LM_OPTION_DOWN, false, AT(verbosity), "errors only" },
-	{ LM_GROUP_RUNNING, "verbose", 'v', nullptr, LM_CMD_ALL, LM_OPTION_UP, false, AT(verbosity),
+	{ LM_GROUP_RUNNING, "quiet", 'q', nullptr, LM_CMD_ALL & ~COMPARES, LM_OPTION_DOWN, false, AT(verbosity),
+		"errors only" },
+	{ LM_GROUP_RUNNING, "quiet", 'q', nullptr, COMPARES, LM_OPTION_DOWN, false, AT(verbosity),
+		"errors and what differs only" },
+	{ LM_GROUP_RUNNING, "verbose", 'v', nullptr, LM_CMD_ALL & ~COMPARES, LM_OPTION_UP, false, AT(verbosity),
 		"more about what happens" },
+	{ LM_GROUP_RUNNING, "verbose", 'v', nullptr, COMPARES, LM_OPTION_UP, false, AT(verbosity),
+		"more about what happens; every entry that differs" },
 	{ LM_GROUP_RUNNING, "help", 'h', nullptr, LM_CMD_ALL, LM_OPTION_YES, false, AT(help), "this text" },
 };
 
