@@ -9,8 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "batch/config.h"
-
-#include <jansson.h>
+#include "text/json_scan.h"
 
 enum {
 	LM_PROVIDER_REF_MAX = 256,  // ids of the provider, NUL included
@@ -23,7 +22,7 @@ struct lm_provider; // safe for use by several threads
 struct lm_provider_secrets {
 	const char
 		*api_key; // borrowed for lm_provider_new only; never shown, never stored; null: render and read work, and calls
-		// that need it are refused (LM_E_USAGE, naming the variable: OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY)
+	// that need it are refused (LM_E_USAGE, naming the variable: OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY)
 };
 
 [[nodiscard]] int lm_provider_new(struct lm_provider **out, const struct lm_batch_config *config,
@@ -67,6 +66,9 @@ struct lm_intent {
 	uint64_t seq; // of the batch in its run
 	uint64_t item_count;
 	int64_t created_at_s; // when the intent was recorded
+	// Batches that are known to be others', for `find` where the provider keeps little: their ids. May be left out.
+	const char *const *known_ids;
+	size_t known_count;
 };
 
 // Each returns 0 with call->fate LM_CALL_DONE, or -1 with call and err set (the provider's words in err, without secrets).
@@ -113,8 +115,12 @@ struct lm_answer {
 	struct lm_buf text; // output text, parts joined by LF; cleared by each call, release at the end
 	bool free_attempt; // the failure does not count as an attempt (quota, enqueue limit)
 	bool pause; // no credit left
-	char error_class[LM_ERROR_CLASS_MAX];
+	char error_class
+		[LM_ERROR_CLASS_MAX]; // "provider_item_error", "empty_response_text", "output_truncated", "provider_refusal", ...
 	char error_text[512];
+	// inside
+	struct lm_json_scan scan;
+	struct lm_buf scratch;
 };
 // LM_E_SYNTAX: the line is not what this provider writes. Only slices of the line are looked at: no document is built.
 [[nodiscard]] int lm_provider_read(const struct lm_provider *provider, struct lm_str line, bool from_error_file,

@@ -25,6 +25,7 @@ struct lm_http_call {
 	size_t piece_count;
 	const char *answer_path; // a 2xx body goes here (written beside, byte count checked, flushed, renamed); null: to memory
 	uint64_t answer_max; // bytes; 0: LM_HTTP_CALL_ANSWER_MAX in memory, no limit in a file
+	bool only_beginning; // answer_max bytes of the body are enough: what follows is not waited for, and is no error
 	uint64_t timeout_ms; // until the first byte of the answer, and between bytes; 0: 30 s
 };
 

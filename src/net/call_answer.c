@@ -91,10 +91,10 @@ begin(struct lm_exchange *exchange)
 
 	exchange->began = true;
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	if (length > 0 && (uint64_t)length > limit_of(exchange))
+	if (length > 0 && (uint64_t)length > limit_of(exchange) && !exchange->call->only_beginning)
 		return too_large(exchange);
 	if (!goes_to_file(exchange)) {
-		if (length > 0)
+		if (length > 0 && (uint64_t)length <= limit_of(exchange))
 			(void)lm_buf_reserve(&exchange->answer->body, (size_t)length);
 		return 0;
 	}
@@ -113,7 +113,14 @@ lm_exchange_on_body(char *bytes, size_t one, size_t len, void *context)
 	exchange->moved_at_ms = lm_clock_monotonic_ms();
 	if (!exchange->began && begin(exchange) < 0)
 		return CURL_WRITEFUNC_ERROR;
-	if (len > limit_of(exchange) - answer->body_bytes) {
+	uint64_t room = limit_of(exchange) - answer->body_bytes;
+	if (len > room && exchange->call->only_beginning) {
+		lm_buf_append(&answer->body, bytes, (size_t)room);
+		answer->body_bytes += room;
+		exchange->enough = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	if (len > room) {
 		(void)too_large(exchange);
 		return CURL_WRITEFUNC_ERROR;
 	}
@@ -162,7 +169,7 @@ lm_exchange_finish(struct lm_exchange *exchange, CURLcode result)
 	answer->fate = exchange->sent ? LM_HTTP_UNKNOWN : LM_HTTP_NOT_SENT;
 	if (exchange->err.code != LM_OK) // one of our callbacks ended it
 		return -1;
-	if (result != CURLE_OK) {
+	if (result != CURLE_OK && !exchange->enough) {
 		describe(exchange, result);
 		return -1;
 	}

@@ -31,6 +31,7 @@ struct lm_exchange {
 	struct lm_outfile file;
 	bool sent; // a connection was there: from now on something may have reached the server
 	bool began; // the answer's body did, and where it goes is decided
+	bool enough; // the beginning of the body was all that is wanted
 	uint64_t moved_at_ms; // when bytes went either way last
 	struct lm_err err; // of our own callbacks
 	char curl_text[CURL_ERROR_SIZE];

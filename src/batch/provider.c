@@ -1,0 +1,185 @@
+// Providers: making one, and the way from each call to the API that is meant.
+#include "batch/provider_parts.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct lm_api *const apis[] = {
+	[LM_PROVIDER_OPENAI] = &lm_api_openai,
+};
+
+static void
+cut_end(char *text, const char *end)
+{
+	if (lm_cstr_ends(text, end))
+		text[strlen(text) - strlen(end)] = '\0';
+}
+
+// "https://host/v1/" -> "https://host": people write it both ways.
+static char *
+make_base_url(const struct lm_api *api, const char *given)
+{
+	char *url = lm_strdup(given == nullptr ? api->base_url : given);
+
+	while (lm_cstr_ends(url, "/"))
+		cut_end(url, "/");
+	cut_end(url, api->version);
+	while (lm_cstr_ends(url, "/"))
+		cut_end(url, "/");
+	return url;
+}
+
+static int
+set_key(struct lm_provider *provider, const char *key, struct lm_err *err)
+{
+	if (key == nullptr || key[0] == '\0' || provider->api->auth == nullptr)
+		return 0;
+	if (strpbrk(key, "\r\n") != nullptr)
+		return lm_err_set(err, LM_E_USAGE, "the API key has a line break in it");
+	provider->secret = lm_strdup(key);
+	provider->auth_header = lm_format("%s%s", provider->api->auth, key);
+	return 0;
+}
+
+static int
+set_templates(struct lm_provider *provider, const struct lm_batch_config *config, struct lm_err *err)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf with = {}, without = {};
+
+	if (provider->api->render(config, true, &with, err) < 0 || provider->api->render(config, false, &without, err) < 0)
+		return -1;
+	lm_template_make(&provider->with_system, lm_strdup(lm_buf_cstr(&with)));
+	lm_template_make(&provider->without_system, lm_strdup(lm_buf_cstr(&without)));
+	return 0;
+}
+
+static char *
+copy(const char *text)
+{
+	return text == nullptr ? nullptr : lm_strdup(text);
+}
+
+static int
+fill(struct lm_provider *provider, const struct lm_batch_config *config, const struct lm_provider_secrets *secrets,
+	struct lm_err *err)
+{
+	if ((size_t)config->provider >= LM_COUNT(apis) || apis[config->provider] == nullptr)
+		return lm_err_set(err, LM_E_UNSUPPORTED, "there is no provider '%s' here", lm_provider_name(config->provider));
+	provider->api = apis[config->provider];
+	provider->base_url = make_base_url(provider->api, config->base_url);
+	provider->model = copy(config->model);
+	provider->endpoint = copy(config->endpoint);
+	provider->completion_window = copy(config->completion_window);
+	provider->gemini_input_mode = copy(config->gemini_input_mode);
+	provider->timeout_ms = config->request_timeout_ms;
+	provider->client = lm_http_client_new();
+	if (set_key(provider, secrets == nullptr ? nullptr : secrets->api_key, err) < 0)
+		return -1;
+	return set_templates(provider, config, err);
+}
+
+int
+lm_provider_new(struct lm_provider **out, const struct lm_batch_config *config, const struct lm_provider_secrets *secrets,
+	struct lm_err *err)
+{
+	LM_AUTO(lm_provider_free_ptr) struct lm_provider *provider = lm_alloc(sizeof *provider);
+
+	if (fill(provider, config, secrets, err) < 0)
+		return -1;
+	*out = lm_take(&provider);
+	return 0;
+}
+
+void
+lm_provider_free(struct lm_provider *provider)
+{
+	if (provider == nullptr)
+		return;
+	lm_template_release(&provider->with_system);
+	lm_template_release(&provider->without_system);
+	lm_http_client_free(provider->client);
+	lm_free(provider->base_url);
+	lm_free(provider->model);
+	lm_free(provider->endpoint);
+	lm_free(provider->completion_window);
+	lm_free(provider->gemini_input_mode);
+	lm_free(provider->secret);
+	lm_free(provider->auth_header);
+	lm_free(provider);
+}
+
+void
+lm_provider_free_ptr(struct lm_provider **provider)
+{
+	lm_provider_free(*provider);
+}
+
+void
+lm_provider_render(const struct lm_provider *provider, const struct lm_request *request, struct lm_buf *out)
+{
+	lm_template_fill(request->system.ptr == nullptr ? &provider->without_system : &provider->with_system, request, out);
+}
+
+int
+lm_provider_upload(struct lm_provider *provider, const char *path, const struct lm_intent *intent,
+	char ref[LM_PROVIDER_REF_MAX], struct lm_call *call, struct lm_err *err)
+{
+	*call = (struct lm_call){};
+	ref[0] = '\0';
+	return provider->api->upload(provider, path, intent, ref, call, err);
+}
+
+int
+lm_provider_create(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent,
+	char batch_id[LM_PROVIDER_REF_MAX], struct lm_call *call, struct lm_err *err)
+{
+	*call = (struct lm_call){};
+	batch_id[0] = '\0';
+	return provider->api->create(provider, path, ref, intent, batch_id, call, err);
+}
+
+int
+lm_provider_find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found,
+	char batch_id[LM_PROVIDER_REF_MAX], struct lm_call *call, struct lm_err *err)
+{
+	*call = (struct lm_call){};
+	*found = LM_FOUND_NONE;
+	batch_id[0] = '\0';
+	return provider->api->find(provider, intent, ref, found, batch_id, call, err);
+}
+
+int
+lm_provider_poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status *status, struct lm_call *call,
+	struct lm_err *err)
+{
+	*call = (struct lm_call){};
+	*status = (struct lm_batch_status){};
+	return provider->api->poll(provider, batch_id, status, call, err);
+}
+
+int
+lm_provider_fetch(struct lm_provider *provider, const char *ref, const char *path, uint64_t *bytes, struct lm_call *call,
+	struct lm_err *err)
+{
+	*call = (struct lm_call){};
+	*bytes = 0;
+	return provider->api->fetch(provider, ref, path, bytes, call, err);
+}
+
+int
+lm_provider_cancel(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err)
+{
+	*call = (struct lm_call){};
+	return provider->api->cancel(provider, batch_id, call, err);
+}
+
+int
+lm_provider_forget(struct lm_provider *provider, const char *ref, struct lm_call *call, struct lm_err *err)
+{
+	*call = (struct lm_call){};
+	if (provider->api->forget == nullptr || ref == nullptr || ref[0] == '\0')
+		return 0;
+	return provider->api->forget(provider, ref, call, err);
+}

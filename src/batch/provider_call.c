@@ -1,0 +1,125 @@
+// One call of an API: over the network or from a cassette, and what became of it.
+#include "batch/provider_parts.h"
+
+#include "base/mem.h"
+#include "os/file.h"
+#include "text/json.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LM_API_HEADERS_MAX = 8 };
+
+static const char *
+transport_class(enum lm_code code)
+{
+	return code == LM_E_NETWORK || code == LM_E_INTEGRITY || code == LM_E_INTERRUPTED ? "control_plane_transient"
+		: code == LM_E_SYNTAX || code == LM_E_UNSUPPORTED                         ? "bad_url"
+											  : "local_error";
+}
+
+// No answer came.
+static void
+judge_failure(const struct lm_api_call *what, const struct lm_http_answer *answer, struct lm_call *call, struct lm_err *err)
+{
+	bool creates = what->kind == LM_CALL_CREATES;
+
+	(void)snprintf(call->error_class, sizeof call->error_class, "%s", transport_class(err->code));
+	call->fate = creates && answer->fate == LM_HTTP_UNKNOWN ? LM_CALL_UNKNOWN : LM_CALL_LATER;
+	if (err->code == LM_E_SYNTAX || err->code == LM_E_UNSUPPORTED || err->code == LM_E_NOT_FOUND)
+		call->fate = call->fate == LM_CALL_UNKNOWN ? LM_CALL_UNKNOWN : LM_CALL_REFUSED;
+}
+
+int
+lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct lm_http_answer *answer, struct lm_call *call,
+	struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr)
+	char *url = what->whole_url ? lm_strdup(what->path) : lm_format("%s%s", provider->base_url, what->path);
+	const char *headers[LM_API_HEADERS_MAX] = {};
+	size_t count = 0;
+
+	for (size_t i = 0; i < LM_COUNT(what->headers) && what->headers[i] != nullptr; i++)
+		headers[count++] = what->headers[i];
+	if (provider->api->extra_header != nullptr)
+		headers[count++] = provider->api->extra_header;
+	if (provider->auth_header != nullptr && !what->whole_url)
+		headers[count++] = provider->auth_header;
+	struct lm_http_call http = {
+		.method = what->method,
+		.url = url,
+		.headers = headers,
+		.pieces = what->pieces,
+		.piece_count = what->piece_count,
+		.answer_path = what->answer_path,
+		.answer_max = what->answer_max,
+		.only_beginning = what->only_beginning,
+		.timeout_ms = provider->timeout_ms,
+	};
+	*call = (struct lm_call){};
+	if (lm_http_do(provider->client, &http, answer, err) < 0) {
+		judge_failure(what, answer, call, err);
+		return -1;
+	}
+	if (answer->status >= 200 && answer->status <= 299)
+		return 0;
+	lm_judge_answer(provider, what, answer, call, err);
+	return -1;
+}
+
+int
+lm_api_nonsense(const struct lm_api_call *what, struct lm_call *call, struct lm_err *err, const char *text)
+{
+	call->fate = what->kind == LM_CALL_CREATES ? LM_CALL_UNKNOWN : LM_CALL_LATER;
+	(void)snprintf(call->error_class, sizeof call->error_class, "bad_answer");
+	return lm_err_set(err, LM_E_SYNTAX, "the provider's answer %s", text);
+}
+
+int
+lm_api_json(
+	struct lm_provider *provider, const struct lm_api_call *what, json_t **out, struct lm_call *call, struct lm_err *err)
+{
+	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
+	struct lm_err ignored = {};
+
+	if (lm_api_do(provider, what, &answer, call, err) < 0)
+		return -1;
+	if (lm_json_parse(lm_buf_view(&answer.body), out, &ignored) < 0)
+		return lm_api_nonsense(what, call, err, "is not JSON");
+	if (json_is_object(*out))
+		return 0;
+	json_decref(lm_take(out));
+	return lm_api_nonsense(what, call, err, "is no JSON object");
+}
+
+bool
+lm_ref_copy(char out[LM_PROVIDER_REF_MAX], const char *text)
+{
+	size_t len = text == nullptr ? 0 : strlen(text);
+
+	if (len == 0 || len >= LM_PROVIDER_REF_MAX || text[0] == '/' || strstr(text, "..") != nullptr)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && strchr("-_./", text[i]) == nullptr)
+			return false;
+	memcpy(out, text, len + 1);
+	return true;
+}
+
+int
+lm_api_file_size(const char *path, uint64_t *size, struct lm_call *call, struct lm_err *err)
+{
+	struct lm_file_info info;
+
+	*call = (struct lm_call){ .fate = LM_CALL_LATER, .error_class = "local_error" };
+	if (lm_file_info(path, &info, err) < 0)
+		return -1;
+	if (!info.is_file) {
+		call->fate = LM_CALL_REFUSED;
+		return lm_err_set(err, LM_E_NOT_FOUND, "there is no file '%s'", path);
+	}
+	*size = info.size_bytes;
+	*call = (struct lm_call){};
+	return 0;
+}

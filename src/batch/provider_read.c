@@ -1,0 +1,139 @@
+// Answers: what all APIs have in common.
+#include "batch/provider_parts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void
+set_text(struct lm_answer *answer, const char *error_class, const char *text)
+{
+	answer->ok = false;
+	lm_buf_clear(&answer->text);
+	(void)snprintf(answer->error_class, sizeof answer->error_class, "%s", error_class);
+	lm_words_copy(nullptr, answer->error_text, sizeof answer->error_text, text);
+}
+
+void
+lm_answer_fail(struct lm_answer *answer, const char *error_class, const char *format, ...)
+{
+	char text[sizeof answer->error_text];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	set_text(answer, error_class, text);
+}
+
+// A member that is text, as a C string in scratch; null when it is not there.
+static const char *
+text_of(struct lm_answer *answer, struct lm_json_value object, const char *key, size_t *at)
+{
+	struct lm_json_value value;
+
+	if (!lm_json_get(object, key, &value) || value.kind != LM_JSON_STRING)
+		return nullptr;
+	*at = answer->scratch.len + 1;
+	lm_json_append_text(value, &answer->scratch);
+	lm_buf_byte(&answer->scratch, '\0');
+	return "";
+}
+
+// Rows of a batch that ended before their turn: not done, not charged.
+static bool
+was_not_done(const char *code)
+{
+	static const char *const codes[] = { "batch_expired", "batch_cancelled", "batch_canceled", "expired", "canceled" };
+
+	for (size_t i = 0; i < LM_COUNT(codes); i++)
+		if (lm_cstr_equal(code, codes[i]))
+			return true;
+	return false;
+}
+
+void
+lm_answer_error(const struct lm_api *api, struct lm_answer *answer, int status, struct lm_json_value error)
+{
+	size_t at[4] = {}; // positions + 1 in scratch, which moves while it grows
+	const char *parts[4];
+	static const char *const keys[] = { "code", "type", "status", "message" };
+
+	lm_buf_clear(&answer->scratch);
+	for (size_t i = 0; i < LM_COUNT(keys); i++)
+		(void)text_of(answer, error, keys[i], &at[i]);
+	for (size_t i = 0; i < LM_COUNT(keys); i++)
+		parts[i] = at[i] == 0 ? nullptr : answer->scratch.ptr + at[i] - 1;
+	const char *code = parts[0], *type = parts[1] == nullptr ? parts[2] : parts[1], *message = parts[3];
+	const char *error_class = lm_error_class_of(api, status, code, type, message);
+
+	answer->pause = lm_error_class_is_quota(error_class);
+	answer->free_attempt = answer->pause || lm_cstr_equal(error_class, "enqueue_token_limit") || was_not_done(code);
+	if (was_not_done(code))
+		error_class = "batch_ended_early";
+	else if (!answer->free_attempt)
+		error_class = "provider_item_error";
+	const char *kind = code != nullptr ? code : type;
+	if (message != nullptr && kind != nullptr)
+		lm_answer_fail(answer, error_class, "%s (%s)", message, kind);
+	else if (message != nullptr || kind != nullptr)
+		lm_answer_fail(answer, error_class, "%s", message != nullptr ? message : kind);
+	else
+		lm_answer_fail(answer, error_class, "the provider answered %d without words", status);
+}
+
+void
+lm_answer_add_text(struct lm_answer *answer, struct lm_json_value text)
+{
+	if (text.kind != LM_JSON_STRING)
+		return;
+	if (answer->ok) // not the first one
+		lm_buf_byte(&answer->text, '\n');
+	answer->ok = true;
+	lm_json_append_text(text, &answer->text);
+}
+
+void
+lm_answer_done(struct lm_answer *answer)
+{
+	if (answer->text.len == 0)
+		lm_answer_fail(answer, "empty_response_text", "the answer has no text");
+	else
+		answer->ok = true;
+}
+
+int
+lm_answer_id(struct lm_answer *answer, struct lm_json_value value, const char *what, struct lm_err *err)
+{
+	lm_buf_clear(&answer->scratch);
+	if (value.kind != LM_JSON_STRING)
+		return lm_err_set(err, LM_E_SYNTAX, "the line has no '%s'", what);
+	answer->custom_id = lm_json_text(value, &answer->scratch);
+	if (answer->custom_id.len == 0 || answer->custom_id.len > LM_CUSTOM_ID_MAX || answer->scratch.len > 0)
+		return lm_err_set(err, LM_E_SYNTAX, "'%s' of the line is none of ours", what);
+	return 0;
+}
+
+int
+lm_provider_read(const struct lm_provider *provider, struct lm_str line, bool from_error_file, struct lm_answer *answer,
+	struct lm_err *err)
+{
+	answer->custom_id = answer->raw = (struct lm_str){};
+	answer->ok = answer->free_attempt = answer->pause = false;
+	answer->error_class[0] = answer->error_text[0] = '\0';
+	lm_buf_clear(&answer->text);
+	if (lm_json_scan(&answer->scan, line, err) < 0)
+		return -1;
+	if (answer->scan.value.kind != LM_JSON_OBJECT)
+		return lm_err_set(err, LM_E_SYNTAX, "the line is no JSON object");
+	return provider->api->read(provider->api, from_error_file, answer, err);
+}
+
+void
+lm_answer_release(struct lm_answer *answer)
+{
+	lm_buf_release(&answer->text);
+	lm_buf_release(&answer->scratch);
+	lm_json_scan_release(&answer->scan);
+	*answer = (struct lm_answer){};
+}
