@@ -1,6 +1,9 @@
 #include "fake/call.h"
 
 #include "base/mem.h"
+#include "fake/scan.h"
+#include "fake/shape.h"
+#include "os/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,4 +88,55 @@ lm_fake_note_batch(struct lm_fake_reply *reply, const struct lm_fake_batch *batc
 	if (created)
 		lm_buf_format(&reply->note, ",\"created\":true,\"requests\":%llu,\"metadata\":%s",
 			(unsigned long long)batch->requests, batch->metadata != nullptr ? batch->metadata : "null");
+}
+
+void
+lm_fake_add_text(struct lm_buf *out, const char *name, const char *text)
+{
+	lm_buf_format(out, ",\"%s\":", name);
+	lm_fake_quote(out, text);
+}
+
+void
+lm_fake_add_time(struct lm_buf *out, const char *name, int64_t time_s)
+{
+	char text[LM_TIME_TEXT];
+	if (time_s != 0)
+		lm_time_format(time_s, text);
+	lm_fake_add_text(out, name, time_s != 0 ? text : nullptr);
+}
+
+struct lm_fake_batch *
+lm_fake_batch_from_list(struct lm_fake_call *call, struct lm_fake_reply *reply, const char *const *keys)
+{
+	LM_AUTO(lm_map_close) struct lm_map map = {};
+	enum lm_fake_api api = call->place->api;
+	struct lm_err err = {};
+	struct lm_str document;
+
+	if (lm_map_open(&map, call->path, &err) < 0) {
+		lm_fake_broken(reply, api, &err);
+		return nullptr;
+	}
+	struct lm_str text = { map.len > 0 ? (const char *)map.ptr : "", map.len }, list = {};
+	if (lm_scan_check(text, &document)) {
+		list = document;
+		for (size_t i = 0; keys[i] != nullptr; i++)
+			list = lm_scan_find(list, keys[i]);
+	}
+	if (list.len < 2 || list.ptr[0] != '[') {
+		lm_fake_refuse(reply, api, 400, "The body is no JSON, or has no list of requests.");
+		return nullptr;
+	}
+	struct lm_fake_batch *batch = lm_alloc(sizeof(*batch));
+	batch->api = api;
+	batch->path = lm_take(&call->path);
+	batch->source = (struct lm_fake_source){
+		.api = api,
+		.path = batch->path,
+		.list = true,
+		.start = (uint64_t)(list.ptr - text.ptr),
+		.end = (uint64_t)(list.ptr - text.ptr) + list.len,
+	};
+	return batch;
 }

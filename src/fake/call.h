@@ -49,6 +49,14 @@ void lm_fake_reply_file(struct lm_fake_reply *reply, const struct lm_fake_call *
 // Note in the log which batch a call made or meant.
 void lm_fake_note_batch(struct lm_fake_reply *reply, const struct lm_fake_batch *batch, bool created);
 
+// Append a time as in RFC 3339 with quotes; 0: null.
+void lm_fake_add_time(struct lm_buf *out, const char *name, int64_t time_s);
+// Append ,"name":"text"; null: null.
+void lm_fake_add_text(struct lm_buf *out, const char *name, const char *text);
+// A batch whose requests are a list in the call's body, which it takes over. The keys lead to it and end in a null. Null when the
+// body is no JSON or has no such list: the reply is set then.
+struct lm_fake_batch *lm_fake_batch_from_list(struct lm_fake_call *call, struct lm_fake_reply *reply, const char *const *keys);
+
 // Each with the state's lock not held.
 void lm_fake_openai(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply);
 void lm_fake_anthropic(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply);

@@ -67,6 +67,20 @@ is_anthropic_id(struct lm_str id)
 	return true;
 }
 
+static bool
+judge_params(struct lm_fake_batch *batch, const struct lm_fake_row *row)
+{
+	static const char *const needed[] = { "model", "max_tokens", "messages" };
+	for (size_t i = 0; i < LM_COUNT(needed); i++) {
+		if (lm_scan_find(row->body, needed[i]).len > 0)
+			continue;
+		fault(batch, row->line, "invalid_request",
+			lm_format("requests.%llu.params.%s: Field required", (unsigned long long)row->number - 1, needed[i]));
+		return false;
+	}
+	return true;
+}
+
 // Is this row fine? A fault is set in the batch.
 static bool
 judge_row(struct lm_fake_batch *batch, const struct lm_fake_row *row, struct set *ids)
@@ -79,7 +93,9 @@ judge_row(struct lm_fake_batch *batch, const struct lm_fake_row *row, struct set
 		fault(batch, row->line, "invalid_request",
 			lm_format("requests.%llu.custom_id: String should match pattern '^[a-zA-Z0-9_-]{1,64}$'",
 				(unsigned long long)row->number - 1));
-	else if (batch->api != LM_FAKE_OPENAI)
+	else if (batch->api == LM_FAKE_ANTHROPIC)
+		return judge_params(batch, row);
+	else if (batch->api == LM_FAKE_GEMINI)
 		return true;
 	else if (!lm_str_equal(row->url, lm_str_of(batch->endpoint)))
 		fault(batch, row->line, "invalid_url",

@@ -19,22 +19,15 @@ add_time(struct lm_buf *out, const char *name, int64_t time_s)
 		lm_buf_format(out, "%lld", (long long)time_s);
 }
 
-static void
-add_text(struct lm_buf *out, const char *name, const char *text)
-{
-	lm_buf_format(out, ",\"%s\":", name);
-	lm_fake_quote(out, text);
-}
-
 // ---- files
 
 static void
 show_file(struct lm_buf *out, const struct lm_fake_file *file)
 {
 	lm_buf_text(out, "{\"object\":\"file\"");
-	add_text(out, "id", file->id);
-	add_text(out, "purpose", file->purpose);
-	add_text(out, "filename", file->name);
+	lm_fake_add_text(out, "id", file->id);
+	lm_fake_add_text(out, "purpose", file->purpose);
+	lm_fake_add_text(out, "filename", file->name);
 	lm_buf_format(out, ",\"bytes\":%llu", (unsigned long long)file->size_bytes);
 	add_time(out, "created_at", file->created_s);
 	lm_buf_text(out, ",\"expires_at\":null,\"status\":\"processed\",\"status_details\":null}");
@@ -116,8 +109,8 @@ list_files(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fak
 		last = file->id;
 	}
 	lm_buf_text(&reply->body, "]");
-	add_text(&reply->body, "first_id", first);
-	add_text(&reply->body, "last_id", last);
+	lm_fake_add_text(&reply->body, "first_id", first);
+	lm_fake_add_text(&reply->body, "last_id", last);
 	lm_buf_format(&reply->body, ",\"has_more\":%s}", more ? "true" : "false");
 	pthread_mutex_unlock(&state->lock);
 }
@@ -150,8 +143,8 @@ show_errors(struct lm_buf *out, const struct lm_fake_batch *batch)
 	}
 	lm_buf_text(out, ",\"errors\":{\"object\":\"list\",\"data\":[{\"code\":");
 	lm_fake_quote(out, code);
-	add_text(out, "message", message);
-	add_text(out, "param", nullptr);
+	lm_fake_add_text(out, "message", message);
+	lm_fake_add_text(out, "param", nullptr);
 	lm_buf_text(out, ",\"line\":");
 	lm_buf_format(out, batch->error_line > 0 ? "%llu" : "null", (unsigned long long)batch->error_line);
 	lm_buf_text(out, "}]}");
@@ -165,15 +158,15 @@ show_batch(struct lm_buf *out, const struct lm_fake_batch *batch)
 	int64_t begun_s = batch->polls > 0 && counted ? batch->created_s : 0;
 
 	lm_buf_text(out, "{\"object\":\"batch\"");
-	add_text(out, "id", batch->id);
-	add_text(out, "endpoint", batch->endpoint);
-	add_text(out, "model", batch->model);
+	lm_fake_add_text(out, "id", batch->id);
+	lm_fake_add_text(out, "endpoint", batch->endpoint);
+	lm_fake_add_text(out, "model", batch->model);
 	show_errors(out, batch);
-	add_text(out, "input_file_id", batch->input_id);
-	add_text(out, "completion_window", batch->window);
-	add_text(out, "status", status_of(batch));
-	add_text(out, "output_file_id", batch->output != nullptr ? batch->output->id : nullptr);
-	add_text(out, "error_file_id", batch->errors != nullptr ? batch->errors->id : nullptr);
+	lm_fake_add_text(out, "input_file_id", batch->input_id);
+	lm_fake_add_text(out, "completion_window", batch->window);
+	lm_fake_add_text(out, "status", status_of(batch));
+	lm_fake_add_text(out, "output_file_id", batch->output != nullptr ? batch->output->id : nullptr);
+	lm_fake_add_text(out, "error_file_id", batch->errors != nullptr ? batch->errors->id : nullptr);
 	add_time(out, "created_at", batch->created_s);
 	add_time(out, "in_progress_at", begun_s);
 	add_time(out, "expires_at", batch->created_s + DAY_S);
@@ -344,8 +337,8 @@ list_batches(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_f
 		last = batch->id;
 	}
 	lm_buf_text(&reply->body, "]");
-	add_text(&reply->body, "first_id", first);
-	add_text(&reply->body, "last_id", last);
+	lm_fake_add_text(&reply->body, "first_id", first);
+	lm_fake_add_text(&reply->body, "last_id", last);
 	lm_buf_format(&reply->body, ",\"has_more\":%s}", more ? "true" : "false");
 	pthread_mutex_unlock(&state->lock);
 }

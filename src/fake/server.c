@@ -1,6 +1,7 @@
 #include "fake/server.h"
 
 #include "base/mem.h"
+#include "fake/gemini.h"
 #include "os/fd.h"
 
 #include <arpa/inet.h>
@@ -61,6 +62,20 @@ begin_body(struct lm_fake_request *request)
 			&request->form, lm_fake_header(&request->call, "Content-Type"), &request->spool, &request->fault);
 }
 
+// Gemini has its API as v1beta and as v1, where OpenAI's is; its key tells which one is meant. Yours to lm_free.
+static char *
+plain_path(const struct lm_fake_call *call, const char *path)
+{
+	static const char *const parents[] = { "", "/upload", "/download" };
+	bool gemini = lm_fake_header(call, "x-goog-api-key") != nullptr || lm_fake_query(call, "key") != nullptr;
+	for (size_t i = 0; gemini && i < LM_COUNT(parents); i++) {
+		size_t len = strlen(parents[i]);
+		if (strncmp(path, parents[i], len) == 0 && lm_cstr_starts(path + len, "/v1/"))
+			return lm_format("%s/v1beta/%s", parents[i], path + len + strlen("/v1/"));
+	}
+	return lm_strdup(path);
+}
+
 static struct lm_fake_request *
 request_new(struct lm_fake *fake, struct MHD_Connection *connection, const char *method, const char *path, bool *known)
 {
@@ -70,7 +85,8 @@ request_new(struct lm_fake *fake, struct MHD_Connection *connection, const char 
 	request->path = lm_strdup(path);
 	request->call.connection = connection;
 	request->call.port = fake->port;
-	request->call.place = lm_fake_route_find(method, path, &request->id, known);
+	LM_AUTO(lm_free_ptr) char *plain = plain_path(&request->call, path);
+	request->call.place = lm_fake_route_find(method, plain, &request->id, known);
 	request->call.id = request->id;
 	pthread_mutex_lock(&fake->state.lock);
 	request->faults = lm_fake_faults_share(fake->state.faults);
@@ -112,27 +128,33 @@ begin(struct lm_fake *fake, struct MHD_Connection *connection, const char *metho
 // ---- the body
 
 static enum MHD_Result
+cut_upload(struct lm_fake_request *request)
+{
+	lm_fake_log_request(request, nullptr);
+	return lm_fake_reset(request);
+}
+
+static enum MHD_Result
 take_body(struct lm_fake_request *request, const char *bytes, size_t len)
 {
 	const struct lm_fake_place *place = request->call.place;
 	const struct lm_fake_rule *rule = request->rule;
 
 	request->received += len;
-	if (rule != nullptr && rule->act == LM_FAKE_RESET_UPLOAD && request->received > rule->bytes) {
-		lm_fake_log_request(request, nullptr);
-		return lm_fake_reset(request);
-	}
+	bool ends = rule != nullptr && rule->act == LM_FAKE_RESET_UPLOAD && request->received > rule->bytes;
+	if (ends)
+		len -= (size_t)(request->received - rule->bytes);
 	if (request->received > place->body_max)
 		request->too_large = true;
 	if (request->too_large || request->fault.code != LM_OK)
-		return MHD_YES; // read to its end, so that the client reads the answer
+		return ends ? cut_upload(request) : MHD_YES; // read to its end, so that the client reads the answer
 	if (place->body == LM_FAKE_BODY_SMALL)
 		lm_buf_append(&request->body, bytes, len);
 	else if (place->body == LM_FAKE_BODY_FILE)
 		(void)lm_spool_write(&request->spool, bytes, len, &request->fault);
 	else
 		(void)lm_form_feed(&request->form, bytes, len, &request->fault);
-	return MHD_YES;
+	return ends ? cut_upload(request) : MHD_YES;
 }
 
 static void
@@ -157,25 +179,19 @@ static bool
 is_allowed(const struct lm_fake_request *request)
 {
 	const struct lm_fake_call *call = &request->call;
-	const char *key = nullptr, *wanted = request->faults->api_key;
-	switch (call->place->api) {
-	case LM_FAKE_OPENAI:
-		key = lm_fake_header(call, "Authorization");
-		if (key == nullptr || !lm_cstr_starts(key, "Bearer "))
-			return false;
-		key += strlen("Bearer ");
-		break;
-	case LM_FAKE_ANTHROPIC:
+	const char *key = nullptr, *wanted = request->faults->api_key, *bearer = lm_fake_header(call, "Authorization");
+	if (bearer != nullptr && !lm_cstr_starts(bearer, "Bearer "))
+		bearer = nullptr;
+	if (call->place->api == LM_FAKE_NO_API || call->place->route == LM_FAKE_UPLOAD_DATA)
+		return true; // an upload's address is a secret itself
+	if (call->place->api == LM_FAKE_ANTHROPIC)
 		key = lm_fake_header(call, "x-api-key");
-		break;
-	case LM_FAKE_GEMINI:
+	if (call->place->api == LM_FAKE_GEMINI)
 		key = lm_fake_header(call, "x-goog-api-key");
-		if (key == nullptr)
-			key = lm_fake_query(call, "key");
-		break;
-	default:
-		return true;
-	}
+	if (call->place->api == LM_FAKE_GEMINI && key == nullptr)
+		key = lm_fake_query(call, "key");
+	if (call->place->api != LM_FAKE_GEMINI && key == nullptr && bearer != nullptr)
+		key = bearer + strlen("Bearer "); // newer clients of Anthropic do so too
 	return key != nullptr && *key != '\0' && (wanted == nullptr || strcmp(key, wanted) == 0);
 }
 
@@ -194,6 +210,10 @@ answer(struct lm_fake_request *request, struct lm_fake_reply *reply)
 		lm_fake_control_reset(&fake->control, reply);
 	else if (call->place->api == LM_FAKE_OPENAI)
 		lm_fake_openai(&fake->state, call, reply);
+	else if (call->place->api == LM_FAKE_ANTHROPIC)
+		lm_fake_anthropic(&fake->state, call, reply);
+	else if (call->place->api == LM_FAKE_GEMINI)
+		lm_fake_gemini(&fake->state, call, reply);
 	else
 		lm_fake_control(&fake->control, call, reply);
 	pthread_rwlock_unlock(&fake->use);
@@ -291,12 +311,30 @@ handle(void *context, struct MHD_Connection *connection, const char *path, const
 	return take_body(request, bytes, given);
 }
 
+// The connection broke in the middle of a body. What came of a resumable upload counts.
+static void
+keep_part(struct lm_fake_request *request)
+{
+	struct lm_fake *fake = request->fake;
+	struct lm_err ignored = {};
+	if (request->call.place == nullptr || request->call.place->route != LM_FAKE_UPLOAD_DATA || !request->spool.open)
+		return;
+	request->call.size_bytes = request->spool.size_bytes;
+	if (lm_spool_close(&request->spool, &ignored) < 0)
+		return;
+	pthread_rwlock_rdlock(&fake->use);
+	lm_fake_gemini_broken_upload(&fake->state, &request->call);
+	pthread_rwlock_unlock(&fake->use);
+}
+
 static void
 completed(void *context, struct MHD_Connection *connection, void **slot, enum MHD_RequestTerminationCode why)
 {
 	(void)context, (void)connection, (void)why;
-	if (*slot != nullptr)
+	if (*slot != nullptr) {
+		keep_part(*slot);
 		request_free(*slot);
+	}
 	*slot = nullptr;
 }
 

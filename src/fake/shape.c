@@ -97,7 +97,7 @@ responses_body(struct lm_buf *out, const struct lm_fake_answer_line *line, uint6
 	ADD("\"}]}],\"parallel_tool_calls\":true,\"temperature\":1.0,\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,");
 	ADD("\"usage\":{");
 	add_tokens(out, "input_tokens", line->input_tokens);
-	ADD(",\"input_tokens_details\":{\"cached_tokens\":0},");
+	ADD(",\"input_tokens_details\":{\"cached_tokens\":0,\"cache_write_tokens\":0},");
 	add_tokens(out, "output_tokens", line->output_tokens);
 	ADD(",\"output_tokens_details\":{\"reasoning_tokens\":0},");
 	add_tokens(out, "total_tokens", line->input_tokens + line->output_tokens);

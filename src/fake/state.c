@@ -132,13 +132,19 @@ enqueued_tokens(const struct lm_fake_state *state)
 	return tokens;
 }
 
+bool
+lm_fake_batch_fits(const struct lm_fake_state *state, const struct lm_fake_batch *batch)
+{
+	uint64_t limit = state->faults->enqueued_token_limit;
+	return limit == 0 || batch->tokens + enqueued_tokens(state) <= limit;
+}
+
 int
 lm_fake_batch_add(struct lm_fake_state *state, struct lm_fake_batch **given, struct lm_err *err)
 {
 	if (state->batch_count == LM_FAKE_MAX_BATCHES)
 		return lm_err_set(err, LM_E_LIMIT, "the fake provider keeps no more than %d batches", LM_FAKE_MAX_BATCHES);
 	struct lm_fake_batch *batch = lm_take(given);
-	uint64_t limit = state->faults->enqueued_token_limit;
 	batch->number = state->batch_count + 1;
 	batch->id = lm_format("%s%06llu", prefix_of(batch->api), (unsigned long long)batch->number);
 	batch->faults = lm_fake_faults_share(state->faults);
@@ -146,12 +152,13 @@ lm_fake_batch_add(struct lm_fake_state *state, struct lm_fake_batch **given, str
 	batch->created_s = lm_clock_now_s();
 	batch->created_ms = lm_clock_monotonic_ms();
 	batch->created_step = ++state->step;
-	if (batch->error_code == nullptr && limit > 0 && batch->tokens + enqueued_tokens(state) > limit) {
+	if (batch->api == LM_FAKE_OPENAI && batch->error_code == nullptr && !lm_fake_batch_fits(state, batch)) {
 		batch->error_code = lm_strdup("token_limit_exceeded");
 		batch->error_message =
 			lm_format("Enqueued token limit reached for %s in organization fake. Limit: %llu enqueued "
 				  "tokens. Please try again once some in_progress batches have been completed.",
-				batch->model != nullptr ? batch->model : "this model", (unsigned long long)limit);
+				batch->model != nullptr ? batch->model : "this model",
+				(unsigned long long)state->faults->enqueued_token_limit);
 	}
 	lm_grow(state->batches, state->batch_count, state->batch_cap);
 	state->batches[state->batch_count++] = batch;
@@ -264,7 +271,14 @@ lm_fake_state_forget(struct lm_fake_state *state)
 	}
 	for (size_t i = 0; i < state->file_count; i++)
 		file_free(state->files[i]);
-	state->batch_count = state->file_count = 0;
+	for (size_t i = 0; i < state->upload_count; i++) {
+		if (state->uploads[i].path != nullptr)
+			(void)unlink(state->uploads[i].path);
+		lm_free(state->uploads[i].path);
+		lm_free(state->uploads[i].name);
+		lm_free(state->uploads[i].type);
+	}
+	state->batch_count = state->file_count = state->upload_count = 0;
 }
 
 void
@@ -273,6 +287,7 @@ lm_fake_state_release(struct lm_fake_state *state)
 	lm_fake_state_forget(state);
 	lm_free(state->batches);
 	lm_free(state->files);
+	lm_free(state->uploads);
 	lm_fake_faults_drop(state->faults);
 	lm_scratch_remove(&state->scratch);
 	pthread_mutex_destroy(&state->lock);

@@ -43,6 +43,14 @@ struct lm_fake_file {
 	bool deleted;
 };
 
+// A resumable upload (Gemini).
+struct lm_fake_upload {
+	uint64_t number;
+	char *name, *type, *path; // path null: nothing came yet
+	uint64_t size_bytes, total_bytes; // total_bytes: as announced; UINT64_MAX when it was not
+	bool done;
+};
+
 struct lm_fake_counts {
 	uint64_t answered, refused, not_finished;
 };
@@ -78,6 +86,8 @@ struct lm_fake_state {
 	struct lm_fake_faults *faults;
 	struct lm_fake_file **files;
 	size_t file_count, file_cap;
+	struct lm_fake_upload *uploads;
+	size_t upload_count, upload_cap;
 	struct lm_fake_batch **batches;
 	size_t batch_count, batch_cap;
 };
@@ -94,7 +104,10 @@ void lm_fake_state_release(struct lm_fake_state *state);
 struct lm_fake_file *lm_fake_file_find(struct lm_fake_state *state, enum lm_fake_api api, const char *id); // null: none
 void lm_fake_file_delete(struct lm_fake_file *file); // the requests of a batch stay on disk
 struct lm_fake_batch *lm_fake_batch_find(struct lm_fake_state *state, enum lm_fake_api api, const char *id);
-// Add a batch that lm_fake_batch_read made; takes it over. LM_E_LIMIT.
+// Do its tokens still fit with those of the batches that have not ended? Where they do not, OpenAI lets a batch fail; the others
+// refuse it, which is left to the caller.
+bool lm_fake_batch_fits(const struct lm_fake_state *state, const struct lm_fake_batch *batch);
+// Add a batch that lm_fake_batch_read read; takes it over. LM_E_LIMIT.
 [[nodiscard]] int lm_fake_batch_add(struct lm_fake_state *state, struct lm_fake_batch **batch, struct lm_err *err);
 // A client looks at a batch: when it is time the answers are made (the lock is released meanwhile) and it has ended.
 [[nodiscard]] int lm_fake_batch_poll(struct lm_fake_state *state, struct lm_fake_batch *batch, struct lm_err *err);
