@@ -1,8 +1,8 @@
 #include "fake/answer.h"
 
 #include "fake/instance.h"
-#include "fake/scan.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 uint64_t
@@ -32,64 +32,88 @@ lm_fake_hash(struct lm_str bytes, uint64_t seed)
 	return hash ^ hash >> 32;
 }
 
+struct lm_json_value
+lm_fake_get(struct lm_json_value object, const char *key)
+{
+	struct lm_json_value value = {};
+	return lm_json_get(object, key, &value) ? value : (struct lm_json_value){};
+}
+
+struct lm_json_value
+lm_fake_path(struct lm_json_value object, ...)
+{
+	va_list keys;
+	va_start(keys, object);
+	for (const char *key = va_arg(keys, const char *); key != nullptr; key = va_arg(keys, const char *))
+		object = lm_fake_get(object, key);
+	va_end(keys);
+	return object;
+}
+
+struct lm_str
+lm_fake_inside(struct lm_json_value string)
+{
+	if (string.kind != LM_JSON_STRING || string.raw.len < 2)
+		return (struct lm_str){};
+	return (struct lm_str){ string.raw.ptr + 1, string.raw.len - 2 };
+}
+
 // The text of a message's content: a string, or a list of parts of which some have a text.
 static void
-add_content(struct lm_buf *out, struct lm_str content)
+add_content(struct lm_buf *out, struct lm_json_value content)
 {
-	struct lm_scan parts;
-	struct lm_str part, text;
+	struct lm_json_value part;
+	size_t at = 0;
 	bool first = true;
 
-	if (lm_scan_string(content, &text)) {
-		lm_buf_str(out, text);
-		return;
-	}
-	if (!lm_scan_enter(content, '[', &parts))
-		return;
-	while (lm_scan_element(&parts, &part)) {
-		if (!lm_scan_string(part, &text) && !lm_scan_string(lm_scan_find(part, "text"), &text))
+	lm_buf_str(out, lm_fake_inside(content));
+	while (lm_json_next_element(content, &at, &part)) {
+		struct lm_json_value text = part.kind == LM_JSON_STRING ? part : lm_fake_get(part, "text");
+		if (text.kind != LM_JSON_STRING)
 			continue;
 		if (!first)
 			lm_buf_text(out, "\\n");
 		first = false;
-		lm_buf_str(out, text);
+		lm_buf_str(out, lm_fake_inside(text));
 	}
 }
 
 static void
-add_prompt(struct lm_buf *out, enum lm_fake_api api, struct lm_str body)
+add_prompt(struct lm_buf *out, enum lm_fake_api api, struct lm_json_value body)
 {
-	struct lm_str messages = lm_scan_find(body, api == LM_FAKE_GEMINI ? "contents" : "messages");
-	struct lm_str message, role, last = {};
-	struct lm_scan inside;
+	struct lm_json_value messages = lm_fake_get(body, api == LM_FAKE_GEMINI ? "contents" : "messages");
+	struct lm_json_value message, last = {};
+	size_t at = 0;
 
-	if (messages.len == 0)
-		messages = lm_scan_find(body, "input");
-	if (!lm_scan_enter(messages, '[', &inside)) {
+	if (messages.raw.len == 0)
+		messages = lm_fake_get(body, "input");
+	if (messages.kind != LM_JSON_ARRAY) {
 		add_content(out, messages);
 		return;
 	}
-	while (lm_scan_element(&inside, &message))
-		if (!lm_scan_string(lm_scan_find(message, "role"), &role) || lm_str_equal(role, LM_STR("user")))
+	while (lm_json_next_element(messages, &at, &message)) {
+		struct lm_json_value role = lm_fake_get(message, "role");
+		if (role.kind != LM_JSON_STRING || lm_json_text_equal(role, LM_STR("user")))
 			last = message;
-	struct lm_str content = lm_scan_find(last, "content");
-	add_content(out, content.len > 0 ? content : lm_scan_find(last, "parts"));
+	}
+	struct lm_json_value content = lm_fake_get(last, "content");
+	add_content(out, content.raw.len > 0 ? content : lm_fake_get(last, "parts"));
 }
 
 static struct lm_str
-wanted_schema(enum lm_fake_api api, struct lm_str body)
+wanted_schema(enum lm_fake_api api, struct lm_json_value body)
 {
 	struct lm_str schema = {};
 	switch (api) {
 	case LM_FAKE_OPENAI:
-		schema = lm_scan_path(body, "text", "format", "schema", nullptr);
-		return schema.len > 0 ? schema : lm_scan_path(body, "response_format", "json_schema", "schema", nullptr);
+		schema = lm_fake_path(body, "text", "format", "schema", nullptr).raw;
+		return schema.len > 0 ? schema : lm_fake_path(body, "response_format", "json_schema", "schema", nullptr).raw;
 	case LM_FAKE_ANTHROPIC:
-		schema = lm_scan_path(body, "output_config", "format", "schema", nullptr);
-		return schema.len > 0 ? schema : lm_scan_path(body, "output_format", "schema", nullptr);
+		schema = lm_fake_path(body, "output_config", "format", "schema", nullptr).raw;
+		return schema.len > 0 ? schema : lm_fake_path(body, "output_format", "schema", nullptr).raw;
 	case LM_FAKE_GEMINI:
-		schema = lm_scan_path(body, "generationConfig", "responseJsonSchema", nullptr);
-		return schema.len > 0 ? schema : lm_scan_path(body, "generationConfig", "responseSchema", nullptr);
+		schema = lm_fake_path(body, "generationConfig", "responseJsonSchema", nullptr).raw;
+		return schema.len > 0 ? schema : lm_fake_path(body, "generationConfig", "responseSchema", nullptr).raw;
 	default:
 		return schema;
 	}
@@ -125,7 +149,7 @@ learn_schema(struct lm_fake_answerer *answerer, struct lm_str schema)
 }
 
 int
-lm_fake_answer(struct lm_fake_answerer *answerer, enum lm_fake_api api, struct lm_str body, struct lm_err *err)
+lm_fake_answer(struct lm_fake_answerer *answerer, enum lm_fake_api api, struct lm_json_value body, struct lm_err *err)
 {
 	struct lm_str schema = wanted_schema(api, body);
 	lm_buf_clear(&answerer->text);

@@ -1,7 +1,6 @@
 #include "fake/call.h"
 
 #include "base/mem.h"
-#include "fake/scan.h"
 #include "fake/shape.h"
 #include "os/clock.h"
 
@@ -112,20 +111,22 @@ lm_fake_batch_from_list(struct lm_fake_call *call, struct lm_fake_reply *reply, 
 	LM_AUTO(lm_map_close) struct lm_map map = {};
 	enum lm_fake_api api = call->place->api;
 	struct lm_err err = {};
-	struct lm_str document;
+	LM_AUTO(lm_json_scan_release) struct lm_json_scan scan = {};
 
 	if (lm_map_open(&map, call->path, &err) < 0) {
 		lm_fake_broken(reply, api, &err);
 		return nullptr;
 	}
-	struct lm_str text = { map.len > 0 ? (const char *)map.ptr : "", map.len }, list = {};
-	if (lm_scan_check(text, &document)) {
-		list = document;
-		for (size_t i = 0; keys[i] != nullptr; i++)
-			list = lm_scan_find(list, keys[i]);
+	struct lm_str text = { map.len > 0 ? (const char *)map.ptr : "", map.len };
+	if (lm_json_scan(&scan, text, &err) < 0) {
+		lm_fake_refuse(reply, api, 400, "The body of the request is no JSON: %s", err.text);
+		return nullptr;
 	}
-	if (list.len < 2 || list.ptr[0] != '[') {
-		lm_fake_refuse(reply, api, 400, "The body is no JSON, or has no list of requests.");
+	struct lm_json_value list = scan.value;
+	for (size_t i = 0; keys[i] != nullptr; i++)
+		list = lm_fake_get(list, keys[i]);
+	if (list.kind != LM_JSON_ARRAY) {
+		lm_fake_refuse(reply, api, 400, "The request has no list of requests.");
 		return nullptr;
 	}
 	struct lm_fake_batch *batch = lm_alloc(sizeof(*batch));
@@ -135,8 +136,8 @@ lm_fake_batch_from_list(struct lm_fake_call *call, struct lm_fake_reply *reply, 
 		.api = api,
 		.path = batch->path,
 		.list = true,
-		.start = (uint64_t)(list.ptr - text.ptr),
-		.end = (uint64_t)(list.ptr - text.ptr) + list.len,
+		.start = (uint64_t)(list.raw.ptr - text.ptr),
+		.end = (uint64_t)(list.raw.ptr - text.ptr) + list.raw.len,
 	};
 	return batch;
 }

@@ -169,7 +169,7 @@ answer(struct work *work, const struct lm_fake_row *row, const struct lm_fake_ru
 		.row = &named,
 		.id = row->id,
 		.text = lm_buf_view(&work->answerer.text),
-		.input_tokens = lm_fake_tokens(row->body.len),
+		.input_tokens = lm_fake_tokens(row->body.raw.len),
 		.output_tokens = lm_fake_tokens(work->answerer.text.len),
 	};
 	if (rule != nullptr)
@@ -205,7 +205,7 @@ do_row(struct work *work, const struct lm_fake_row *row, struct lm_err *err)
 	if (batch->ending == LM_FAKE_FAILED) // Anthropic: there are no failed batches, only failed rows
 		return refuse(work, row, batch->rule, nullptr, err);
 	if (batch->faults->has_rows)
-		rule = lm_fake_faults_choose_row(batch->faults, batch->number, row->number, row->id, row->body);
+		rule = lm_fake_faults_choose_row(batch->faults, batch->number, row->number, row->id, row->body.raw);
 	if (rule == nullptr)
 		return answer(work, row, nullptr, err);
 	switch (rule->act) {

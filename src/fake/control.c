@@ -87,7 +87,7 @@ write_item(void *context, const struct lm_fake_batch *batch, const struct lm_fak
 		(unsigned long long)row->line);
 	lm_buf_str(&spool->buffer, row->id);
 	lm_buf_format(&spool->buffer, "\",\"body_hash\":\"%016llx\",\"batch_status\":\"%s\",\"outcome\":\"%s\"}\n",
-		(unsigned long long)lm_fake_hash(row->body, 0), batch_status(batch), outcome_name(batch, row));
+		(unsigned long long)lm_fake_hash(row->body.raw, 0), batch_status(batch), outcome_name(batch, row));
 	spool->size_bytes += spool->buffer.len - start;
 	return lm_spool_added(spool, err);
 }
@@ -147,7 +147,7 @@ note_submission(void *context, const struct lm_fake_batch *batch, const struct l
 	struct submissions *list = context;
 	(void)err;
 	lm_grow(list->items, list->count, list->cap);
-	list->items[list->count++] = (struct submission){ lm_fake_hash(row->body, 0), batch, row->number };
+	list->items[list->count++] = (struct submission){ lm_fake_hash(row->body.raw, 0), batch, row->number };
 	return 0;
 }
 

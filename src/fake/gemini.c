@@ -2,10 +2,8 @@
 #include "fake/gemini.h"
 
 #include "base/mem.h"
-#include "fake/scan.h"
 #include "fake/shape.h"
 #include "os/file.h"
-#include "text/json.h"
 
 #include <string.h>
 
@@ -118,11 +116,11 @@ show_batch(struct lm_buf *out, const struct lm_fake_batch *batch, bool whole, st
 // ---- create
 
 static char *
-text_of(struct lm_str raw)
+text_of(struct lm_json_value value)
 {
-	LM_AUTO(lm_json_decref_ptr)
-	json_t *value = raw.len > 0 ? json_loadb(raw.ptr, raw.len, JSON_DECODE_ANY, nullptr) : nullptr;
-	return json_is_string(value) ? lm_strdup(json_string_value(value)) : nullptr;
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	lm_json_append_text(value, &text);
+	return value.kind == LM_JSON_STRING ? lm_strdup(lm_buf_cstr(&text)) : nullptr;
 }
 
 // What of the body is needed, before the batch takes it over.
@@ -130,13 +128,13 @@ static void
 read_config(const struct lm_fake_call *call, char **display_name, char **file_name)
 {
 	LM_AUTO(lm_map_close) struct lm_map map = {};
+	LM_AUTO(lm_json_scan_release) struct lm_json_scan scan = {};
 	struct lm_err ignored = {};
-	struct lm_str document;
 	if (lm_map_open(&map, call->path, &ignored) < 0 || map.len == 0 ||
-		!lm_scan_check((struct lm_str){ (const char *)map.ptr, map.len }, &document))
+		lm_json_scan(&scan, (struct lm_str){ (const char *)map.ptr, map.len }, &ignored) < 0)
 		return;
-	*display_name = text_of(lm_scan_path(document, "batch", "displayName", nullptr));
-	*file_name = text_of(lm_scan_path(document, "batch", "inputConfig", "fileName", nullptr));
+	*display_name = text_of(lm_fake_path(scan.value, "batch", "displayName", nullptr));
+	*file_name = text_of(lm_fake_path(scan.value, "batch", "inputConfig", "fileName", nullptr));
 }
 
 static struct lm_fake_batch *

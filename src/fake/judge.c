@@ -1,6 +1,5 @@
 // What the provider finds wrong with the requests of a batch.
 #include "base/mem.h"
-#include "fake/scan.h"
 #include "fake/state.h"
 
 #include <stdlib.h>
@@ -72,7 +71,7 @@ judge_params(struct lm_fake_batch *batch, const struct lm_fake_row *row)
 {
 	static const char *const needed[] = { "model", "max_tokens", "messages" };
 	for (size_t i = 0; i < LM_COUNT(needed); i++) {
-		if (lm_scan_find(row->body, needed[i]).len > 0)
+		if (lm_fake_get(row->body, needed[i]).raw.len > 0)
 			continue;
 		fault(batch, row->line, "invalid_request",
 			lm_format("requests.%llu.params.%s: Field required", (unsigned long long)row->number - 1, needed[i]));
@@ -125,7 +124,7 @@ judge_rows(struct lm_fake_batch *batch, struct lm_fake_rows *rows)
 
 	while ((rc = lm_fake_rows_next(rows, false, &row, &why)) > 0) {
 		batch->requests++;
-		batch->tokens += lm_fake_tokens(row.body.len);
+		batch->tokens += lm_fake_tokens(row.body.raw.len);
 		if (batch->model == nullptr && row.model.len > 0)
 			batch->model = lm_strndup(row.model.ptr, row.model.len);
 		if (batch->requests > most_requests(batch->api)) {

@@ -1,7 +1,5 @@
 #include "fake/rows.h"
 
-#include "fake/scan.h"
-
 #include <string.h>
 
 int
@@ -14,10 +12,9 @@ lm_fake_rows_open(struct lm_fake_rows *rows, const struct lm_fake_source *source
 		return 0;
 	rows->at = (const char *)rows->map.ptr;
 	rows->end = rows->at + rows->map.len;
-	if (source->list) {
-		rows->end = rows->at + source->end - 1;
-		rows->at += source->start + 1;
-	}
+	if (source->list)
+		rows->list = (struct lm_json_value){ LM_JSON_ARRAY,
+			{ rows->at + source->start, (size_t)(source->end - source->start) } };
 	return 0;
 }
 
@@ -25,50 +22,51 @@ void
 lm_fake_rows_close(struct lm_fake_rows *rows)
 {
 	lm_map_close(&rows->map);
+	lm_json_scan_release(&rows->scan);
 }
 
 static int
-read_openai(struct lm_fake_row *row, struct lm_str raw, struct lm_err *err)
+read_openai(struct lm_fake_row *row, struct lm_json_value value, struct lm_err *err)
 {
-	struct lm_scan inside;
-	struct lm_str key, value;
+	struct lm_json_value key, member;
+	size_t at = 0;
 
-	if (!lm_scan_enter(raw, '{', &inside))
+	if (value.kind != LM_JSON_OBJECT)
 		return lm_err_set(err, LM_E_SYNTAX, "This line is no JSON object.");
-	while (lm_scan_member(&inside, &key, &value)) {
-		if (lm_str_equal(key, LM_STR("custom_id")))
-			(void)lm_scan_string(value, &row->id);
-		else if (lm_str_equal(key, LM_STR("method")))
-			(void)lm_scan_string(value, &row->method);
-		else if (lm_str_equal(key, LM_STR("url")))
-			(void)lm_scan_string(value, &row->url);
-		else if (lm_str_equal(key, LM_STR("body")))
-			row->body = value;
+	while (lm_json_next_member(value, &at, &key, &member)) {
+		if (lm_json_text_equal(key, LM_STR("custom_id")))
+			row->id = lm_fake_inside(member);
+		else if (lm_json_text_equal(key, LM_STR("method")))
+			row->method = lm_fake_inside(member);
+		else if (lm_json_text_equal(key, LM_STR("url")))
+			row->url = lm_fake_inside(member);
+		else if (lm_json_text_equal(key, LM_STR("body")))
+			row->body = member;
 	}
-	(void)lm_scan_string(lm_scan_find(row->body, "model"), &row->model);
+	row->model = lm_fake_inside(lm_fake_get(row->body, "model"));
 	if (row->id.len == 0)
 		return lm_err_set(err, LM_E_SYNTAX, "Missing required parameter: 'custom_id'.");
 	return 0;
 }
 
 static int
-read_anthropic(struct lm_fake_row *row, struct lm_str raw, struct lm_err *err)
+read_anthropic(struct lm_fake_row *row, struct lm_json_value value, struct lm_err *err)
 {
-	(void)lm_scan_string(lm_scan_find(raw, "custom_id"), &row->id);
-	row->body = lm_scan_find(raw, "params");
+	row->id = lm_fake_inside(lm_fake_get(value, "custom_id"));
+	row->body = lm_fake_get(value, "params");
 	if (row->id.len == 0)
 		return lm_err_set(
 			err, LM_E_SYNTAX, "requests.%llu.custom_id: Field required", (unsigned long long)row->number - 1);
-	(void)lm_scan_string(lm_scan_find(row->body, "model"), &row->model);
+	row->model = lm_fake_inside(lm_fake_get(row->body, "model"));
 	return 0;
 }
 
 static int
-read_gemini(struct lm_fake_row *row, struct lm_str raw)
+read_gemini(struct lm_fake_row *row, struct lm_json_value value)
 {
-	row->body = lm_scan_find(raw, "request");
-	row->metadata = lm_scan_find(raw, "metadata");
-	(void)lm_scan_string(row->list ? lm_scan_find(row->metadata, "key") : lm_scan_find(raw, "key"), &row->id);
+	row->body = lm_fake_get(value, "request");
+	row->metadata = lm_fake_get(value, "metadata").raw;
+	row->id = lm_fake_inside(row->list ? lm_fake_get(lm_fake_get(value, "metadata"), "key") : lm_fake_get(value, "key"));
 	return 0;
 }
 
@@ -88,38 +86,44 @@ next_text(struct lm_fake_rows *rows, struct lm_str *text)
 	return false;
 }
 
-static bool
-next_element(struct lm_fake_rows *rows, struct lm_str *text)
+// The value of the next row.
+static int
+next_value(struct lm_fake_rows *rows, bool checked, struct lm_json_value *value, struct lm_err *err)
 {
-	struct lm_scan scan = { rows->at, rows->end };
-	bool more = lm_scan_element(&scan, text);
-	rows->at = scan.at;
-	rows->line++;
-	return more;
+	struct lm_str text = {};
+	struct lm_err why = {};
+	if (rows->source.list) {
+		rows->line++;
+		return lm_json_next_element(rows->list, &rows->in_list, value);
+	}
+	if (!next_text(rows, &text))
+		return 0;
+	*value = (struct lm_json_value){ text.ptr[0] == '{' ? LM_JSON_OBJECT : LM_JSON_NULL, text };
+	if (!checked && lm_json_scan(&rows->scan, text, &why) < 0)
+		return lm_err_set(err, LM_E_SYNTAX, "This line is not parseable as valid JSON: %s", why.text);
+	return 1;
 }
 
 int
 lm_fake_rows_next(struct lm_fake_rows *rows, bool checked, struct lm_fake_row *row, struct lm_err *err)
 {
-	struct lm_str text;
-	bool list = rows->source.list;
-	int rc = 0;
+	struct lm_json_value value = {};
+	int rc = next_value(rows, checked, &value, err);
 
-	if (list ? !next_element(rows, &text) : !next_text(rows, &text))
-		return 0;
-	*row = (struct lm_fake_row){ .number = ++rows->number, .line = rows->line, .list = list };
-	if (!list && !checked && !lm_scan_check(text, &text))
-		return lm_err_set(err, LM_E_SYNTAX, "This line is not parseable as valid JSON.");
+	*row = (struct lm_fake_row){ .number = rows->number + 1, .line = rows->line, .list = rows->source.list };
+	if (rc <= 0)
+		return rc;
+	rows->number++;
 	if (rows->source.api == LM_FAKE_OPENAI)
-		rc = read_openai(row, text, err);
+		rc = read_openai(row, value, err);
 	else if (rows->source.api == LM_FAKE_ANTHROPIC)
-		rc = read_anthropic(row, text, err);
+		rc = read_anthropic(row, value, err);
 	else
-		rc = read_gemini(row, text);
+		rc = read_gemini(row, value);
 	if (rc < 0)
 		return -1;
-	if (row->body.len == 0 || row->body.ptr[0] != '{')
+	if (row->body.kind != LM_JSON_OBJECT)
 		return lm_err_set(err, LM_E_SYNTAX, "The request of '%.*s' is missing or no JSON object.",
-			(int)(row->id.len < 100 ? row->id.len : 100), row->id.ptr);
+			(int)(row->id.len < 100 ? row->id.len : 100), row->id.ptr != nullptr ? row->id.ptr : "");
 	return 1;
 }

@@ -6,13 +6,14 @@
 #include "base/str.h"
 #include "fake/answer.h"
 #include "os/file.h"
+#include "text/json_scan.h"
 
 // Where they are: a file of lines (OpenAI, Gemini), or a list inside of a file with one document (Anthropic, Gemini inline).
 struct lm_fake_source {
 	enum lm_fake_api api;
 	const char *path; // borrowed
 	bool list;
-	uint64_t start, end; // of the list, brackets included
+	uint64_t start, end; // of the list, brackets included; it was checked
 };
 
 struct lm_fake_row {
@@ -20,7 +21,7 @@ struct lm_fake_row {
 	struct lm_str id;       // custom_id or key, without quotes, as written; empty: it has none (Gemini inline)
 	bool list;              // an element of a list
 	struct lm_str metadata; // Gemini inline: an object, or empty
-	struct lm_str body;     // checked JSON: an object
+	struct lm_json_value body; // checked JSON: an object
 	struct lm_str method, url, model; // OpenAI; empty when missing
 };
 
@@ -28,6 +29,9 @@ struct lm_fake_rows {
 	struct lm_fake_source source;
 	struct lm_map map;
 	const char *at, *end;
+	struct lm_json_scan scan;
+	struct lm_json_value list;
+	size_t in_list;
 	uint64_t number, line;
 };
 

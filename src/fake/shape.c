@@ -9,21 +9,10 @@
 void
 lm_fake_quote(struct lm_buf *out, const char *text)
 {
-	if (text == nullptr) {
+	if (text == nullptr)
 		lm_buf_text(out, "null");
-		return;
-	}
-	lm_buf_byte(out, '"');
-	for (const char *at = text; *at != '\0'; at++) {
-		unsigned char byte = (unsigned char)*at;
-		if (byte == '"' || byte == '\\')
-			lm_buf_byte(out, '\\');
-		if (byte < 0x20)
-			lm_buf_format(out, "\\u%04x", byte);
-		else
-			lm_buf_byte(out, *at);
-	}
-	lm_buf_byte(out, '"');
+	else
+		lm_json_quote(out, lm_str_of(text));
 }
 
 static void
@@ -141,7 +130,7 @@ openai_head(struct lm_buf *out, struct lm_str id, uint64_t name)
 static void
 openai_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
 {
-	uint64_t name = lm_fake_hash(line->row->body, 0);
+	uint64_t name = lm_fake_hash(line->row->body.raw, 0);
 	openai_head(out, line->id, name);
 	if (line->act == LM_FAKE_NULL) {
 		ADD("null,\"error\":null}");
@@ -160,7 +149,7 @@ openai_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
 static void
 openai_error(struct lm_buf *out, const struct lm_fake_error_line *line)
 {
-	uint64_t name = lm_fake_hash(line->row->body, 0);
+	uint64_t name = lm_fake_hash(line->row->body.raw, 0);
 	openai_head(out, line->row->id, name);
 	if (line->whole) {
 		ADD("null,\"error\":{\"code\":");
@@ -196,7 +185,7 @@ anthropic_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
 		return;
 	}
 	ADD("{\"type\":\"succeeded\",\"message\":{\"id\":\"msg_");
-	hex(out, lm_fake_hash(line->row->body, 0));
+	hex(out, lm_fake_hash(line->row->body.raw, 0));
 	ADD("\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
 	lm_buf_str(out, line->row->model);
 	ADD("\",\"content\":[{\"type\":\"text\",\"text\":\"");
@@ -226,7 +215,7 @@ anthropic_error(struct lm_buf *out, const struct lm_fake_error_line *line)
 		ADD(",\"message\":");
 		lm_fake_quote(out, line->message);
 		ADD("},\"request_id\":\"req_");
-		hex(out, lm_fake_hash(line->row->body, 0));
+		hex(out, lm_fake_hash(line->row->body.raw, 0));
 		ADD("\"}");
 	}
 	ADD("}}");
@@ -286,7 +275,7 @@ gemini_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
 		ADD("},\"modelVersion\":\"");
 		lm_buf_str(out, line->row->model);
 		ADD("\",\"responseId\":\"");
-		hex(out, lm_fake_hash(line->row->body, 0));
+		hex(out, lm_fake_hash(line->row->body.raw, 0));
 		ADD("\"}");
 	}
 	gemini_foot(out, line->row, line->id);
