@@ -17,7 +17,7 @@ const modules = [_][]const u8{
     "base", "os", "text", "digest", "net", "archive", "db", "store", "python", "stack", "layer", "steps", "api",
 };
 // lamina-batch has a library of its own: it starts often, and without what only layers need
-const runner_modules = [_][]const u8{ "base", "os", "text", "digest", "net", "db", "batch", "fake" };
+const runner_modules = [_][]const u8{ "base", "os", "text", "digest", "net", "db", "db/postgres", "batch", "fake" };
 // these two are the runner's alone: their tests, and tools and benchmarks named after them, link its library
 const runner_only = [_][]const u8{ "batch", "fake" };
 // pkg-config names: a missing -dev package is an error that names it

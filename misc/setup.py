@@ -66,6 +66,7 @@ PACKAGES = {
         ("locales", "program", "locale-gen"),
         ("diffoscope-minimal", "program", "diffoscope"),  # misc/compare_artifacts.sh
         ("zsh", "program", "zsh"),  # its completion
+        ("postgresql", "file", "/usr/lib/postgresql"),  # tests/support/postgres.py
         ("openssl", "program", "openssl"),  # certificates for tests of HTTPS
     ],
 }

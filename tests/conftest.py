@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import paths
+import postgres
 import private
 from run import run as run_program
 
@@ -47,6 +48,13 @@ def tool():
         return program
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A real PostgreSQL: .dsn, .sql(text). A test that commits uses a schema of its own."""
+    with postgres.running() as server:
+        yield server
 
 
 @pytest.fixture

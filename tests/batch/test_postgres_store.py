@@ -1,0 +1,11 @@
+"""The tests of the store that unit tests run on SQLite, on PostgreSQL; and several processes at one run."""
+
+import pytest
+
+CONTRACT = ["batch_test_runs_flow"]
+
+
+@pytest.mark.parametrize("program", CONTRACT)
+def test_contract(run, tool, postgres_server, program):
+    result = run(tool(program), env={"LM_TEST_POSTGRES": postgres_server.dsn})
+    assert result.code == 0, result.out + result.err
