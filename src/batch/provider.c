@@ -8,6 +8,9 @@
 
 static const struct lm_api *const apis[] = {
 	[LM_PROVIDER_OPENAI] = &lm_api_openai,
+	[LM_PROVIDER_ANTHROPIC] = &lm_api_anthropic,
+	[LM_PROVIDER_GEMINI] = &lm_api_gemini,
+	[LM_PROVIDER_ECHO] = &lm_api_echo,
 };
 
 static void

@@ -1,0 +1,251 @@
+// A provider without network, for trying things out: it answers with the prompt. A batch is its request file: the id names
+// it, and the answers follow from it, so nothing has to be kept and a crash cannot lose any of it. Requests and answers have the shape
+// of OpenAI's.
+#include "batch/provider_echo.h"
+
+#include "base/mem.h"
+#include "batch/folder.h"
+#include "os/file.h"
+#include "os/path.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LM_ECHO_OUT_BYTES = 256 * 1024 }; // of answers, before they are written
+
+static int
+render(const struct lm_batch_config *config, bool system, struct lm_buf *out, struct lm_err *err)
+{
+	struct lm_batch_config with_model = *config; // borrows all of it
+
+	if (config->model == nullptr)
+		with_model.model = (char[]){ "echo" };
+	return lm_api_openai.render(&with_model, system, out, err);
+}
+
+// ---- batches: "echo-<seq>-<requests>-<intent id>"
+
+static void
+make_id(const struct lm_intent *intent, char out[LM_PROVIDER_REF_MAX])
+{
+	(void)snprintf(out, LM_PROVIDER_REF_MAX, "echo-%06" PRIu64 "-%" PRIu64 "-%s", intent->seq, intent->item_count,
+		intent->intent_id);
+}
+
+static bool
+parse_id(const char *id, uint64_t *seq, uint64_t *count)
+{
+	struct lm_str rest = lm_str_of(id);
+
+	return lm_str_equal(lm_str_cut(&rest, '-'), LM_STR("echo")) && lm_parse_u64(lm_str_cut(&rest, '-'), INT64_MAX, seq) &&
+		lm_parse_u64(lm_str_cut(&rest, '-'), INT64_MAX, count);
+}
+
+static int
+no_such_batch(const char *id, struct lm_call *call, struct lm_err *err)
+{
+	*call = (struct lm_call){ .fate = LM_CALL_REFUSED, .error_class = "not_found" };
+	return lm_err_set(err, LM_E_NOT_FOUND, "there is no batch '%s'", id);
+}
+
+static int
+upload(struct lm_provider *provider, const char *path, const struct lm_intent *intent, char *ref, struct lm_call *call,
+	struct lm_err *err)
+{
+	(void)provider, (void)path, (void)intent, (void)ref, (void)call, (void)err;
+	return 0; // it is where it can be read
+}
+
+static int
+create(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent, char *batch_id,
+	struct lm_call *call, struct lm_err *err)
+{
+	uint64_t size = 0;
+
+	(void)provider, (void)ref;
+	if (lm_api_file_size(path, &size, call, err) < 0)
+		return -1;
+	make_id(intent, batch_id);
+	return 0;
+}
+
+// Creating a batch twice gives the same one: there it is.
+static int
+find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found, char *batch_id,
+	struct lm_call *call, struct lm_err *err)
+{
+	(void)provider, (void)ref, (void)call, (void)err;
+	*found = LM_FOUND_ONE;
+	make_id(intent, batch_id);
+	return 0;
+}
+
+static int
+poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status *status, struct lm_call *call,
+	struct lm_err *err)
+{
+	uint64_t seq = 0;
+
+	(void)provider;
+	if (!parse_id(batch_id, &seq, &status->done))
+		return no_such_batch(batch_id, call, err);
+	status->ended = true;
+	(void)snprintf(status->status, sizeof status->status, "completed");
+	(void)snprintf(status->output_ref, sizeof status->output_ref, "%s", batch_id);
+	return 0;
+}
+
+static int
+cancel(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err)
+{
+	(void)provider, (void)batch_id, (void)call, (void)err;
+	return 0; // it is completed
+}
+
+// ---- answers
+
+// "input", or the content of the last message; the inside of the JSON string.
+static struct lm_str
+prompt_of(struct lm_json_value body)
+{
+	struct lm_json_value input, messages, message, content = {};
+
+	if (lm_json_get(body, "messages", &messages))
+		for (size_t at = 0; lm_json_next_element(messages, &at, &message);)
+			(void)lm_json_get(message, "content", &content);
+	else if (lm_json_get(body, "input", &input))
+		content = input;
+	return content.kind == LM_JSON_STRING ? (struct lm_str){ content.raw.ptr + 1, content.raw.len - 2 } : LM_STR("");
+}
+
+static bool
+schema_of(struct lm_json_value body, struct lm_json_value *schema)
+{
+	struct lm_json_value outer, inner;
+
+	if (lm_json_get(body, "text", &outer) && lm_json_get(outer, "format", &inner))
+		return lm_json_get(inner, "schema", schema);
+	return lm_json_get(body, "response_format", &outer) && lm_json_get(outer, "json_schema", &inner) &&
+		lm_json_get(inner, "schema", schema);
+}
+
+// The text of the answer, the inside of a JSON string.
+static void
+add_text(struct lm_buf *out, struct lm_json_value body, struct lm_str prompt)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf instance = {};
+	struct lm_json_value schema;
+
+	if (!schema_of(body, &schema)) {
+		lm_buf_str(out, prompt);
+		return;
+	}
+	lm_echo_instance(schema, prompt, &instance);
+	lm_json_escape(out, lm_buf_view(&instance));
+}
+
+static void
+add_answer(struct lm_buf *out, struct lm_json_value id, struct lm_json_value body)
+{
+	struct lm_str prompt = prompt_of(body);
+	struct lm_json_value model = {};
+	bool chat = lm_json_get(body, "messages", &model);
+	size_t tokens = prompt.len / 4 + (prompt.len % 4 != 0);
+
+	model = (struct lm_json_value){};
+	(void)lm_json_get(body, "model", &model);
+	lm_buf_text(out, "{\"custom_id\":");
+	lm_buf_str(out, id.raw);
+	lm_buf_text(out, ",\"response\":{\"status_code\":200,\"body\":{\"model\":");
+	lm_buf_str(out, model.raw.len > 0 ? model.raw : LM_STR("null"));
+	lm_buf_text(out,
+		chat ? ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\""
+		     : ",\"output\":[{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\","
+		       "\"text\":\"");
+	add_text(out, body, prompt);
+	lm_buf_text(out, chat ? "\"},\"finish_reason\":\"stop\"}]" : "\"}]}]");
+	lm_buf_format(out, ",\"usage\":{\"%s\":%zu,\"%s\":%zu,\"total_tokens\":%zu}}},\"error\":null}\n",
+		chat ? "prompt_tokens" : "input_tokens", tokens, chat ? "completion_tokens" : "output_tokens", tokens,
+		2 * tokens);
+}
+
+static int
+answer_all(struct lm_line_reader *reader, struct lm_outfile *file, struct lm_err *err)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf out = {};
+	LM_AUTO(lm_json_scan_release) struct lm_json_scan scan = {};
+	struct lm_str line;
+	uint64_t at = 0;
+	int rc;
+
+	while ((rc = lm_line_reader_next(reader, at, 0, &line, &at, err)) == 1) {
+		struct lm_json_value id = {}, body = {};
+		if (lm_json_scan(&scan, line, err) < 0)
+			return -1;
+		if (!lm_json_get(scan.value, "custom_id", &id) || !lm_json_get(scan.value, "body", &body))
+			return lm_err_set(err, LM_E_SYNTAX, "a line is no request");
+		add_answer(&out, id, body);
+		if (out.len < LM_ECHO_OUT_BYTES)
+			continue;
+		if (lm_outfile_write(file, out.ptr, out.len, err) < 0)
+			return -1;
+		lm_buf_clear(&out);
+	}
+	if (rc < 0 || (out.len > 0 && lm_outfile_write(file, out.ptr, out.len, err) < 0))
+		return -1;
+	return 0;
+}
+
+// "<run>/answers/x" -> "<run>/requests/000001.jsonl". Yours to lm_free.
+static char *
+request_path(const char *answer_path, uint64_t seq)
+{
+	LM_AUTO(lm_free_ptr) char *answers = lm_path_parent(answer_path);
+	LM_AUTO(lm_free_ptr) char *run = lm_path_parent(answers);
+	char name[LM_BATCH_FILE_NAME_MAX];
+
+	lm_run_folder_name(LM_FILE_REQUEST, (int64_t)seq, name);
+	return lm_path_join(run, name);
+}
+
+static int
+fetch(struct lm_provider *provider, const char *ref, const char *to, uint64_t *bytes, struct lm_call *call, struct lm_err *err)
+{
+	LM_AUTO(lm_line_reader_close) struct lm_line_reader reader = {};
+	LM_AUTO(lm_outfile_abandon) struct lm_outfile file = {};
+	uint64_t seq = 0, count = 0;
+
+	(void)provider;
+	if (!parse_id(ref, &seq, &count))
+		return no_such_batch(ref, call, err);
+	LM_AUTO(lm_free_ptr) char *path = request_path(to, seq);
+	*call = (struct lm_call){ .fate = LM_CALL_LATER, .error_class = "local_error" };
+	if (lm_line_reader_open(&reader, path, err) < 0 || lm_outfile_open(&file, to, 0600, err) < 0)
+		return -1;
+	if (answer_all(&reader, &file, err) < 0)
+		return lm_err_wrap(err, "%s", path);
+	*bytes = file.size_bytes;
+	if (lm_outfile_commit(&file, err) < 0)
+		return -1;
+	*call = (struct lm_call){};
+	return 0;
+}
+
+static const char *const quota_words[] = { nullptr };
+
+const struct lm_api lm_api_echo = {
+	.name = "echo",
+	.base_url = "",
+	.version = "/v1",
+	.quota_class = "insufficient_quota",
+	.quota_words = quota_words,
+	.render = render,
+	.upload = upload,
+	.create = create,
+	.find = find,
+	.poll = poll,
+	.fetch = fetch,
+	.cancel = cancel,
+	.read = lm_openai_read,
+};
