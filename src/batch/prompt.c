@@ -184,8 +184,7 @@ put_value(const struct lm_template_field *field, struct lm_str spec, struct lm_j
 	case LM_JSON_FALSE:
 		return lm_format_bool(spec, value.kind == LM_JSON_TRUE, out, err);
 	default:
-		return lm_err_set(err, LM_E_SYNTAX, "format '%.*s': %s has none", (int)(spec.len > 100 ? 100 : spec.len),
-			spec.ptr,
+		return lm_err_set(err, LM_E_SYNTAX, "format '%.*s': %s has none", LM_STR_ARG(lm_format_shown(spec)),
 			value.kind == LM_JSON_NULL            ? "null"
 				: value.kind == LM_JSON_ARRAY ? "an array"
 							      : "an object");

@@ -4,17 +4,27 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { LM_SHOWN_MAX = 100 };
+
 struct scanner {
 	const char *at, *end;
 	struct lm_str text;
 	struct lm_err *err;
 };
 
+struct lm_str
+lm_format_shown(struct lm_str text)
+{
+	size_t len = text.len > LM_SHOWN_MAX ? LM_SHOWN_MAX : text.len;
+	while (len > 0 && len < text.len && ((unsigned char)text.ptr[len] & 0xC0) == 0x80)
+		len--;
+	return (struct lm_str){ text.ptr, len };
+}
+
 static int
 fail(const struct scanner *s, const char *what)
 {
-	return lm_err_set(
-		s->err, LM_E_SYNTAX, "format '%.*s': %s", (int)(s->text.len > 100 ? 100 : s->text.len), s->text.ptr, what);
+	return lm_err_set(s->err, LM_E_SYNTAX, "format '%.*s': %s", LM_STR_ARG(lm_format_shown(s->text)), what);
 }
 
 static bool
@@ -45,7 +55,7 @@ take_number(struct scanner *s, int64_t max, int64_t *out)
 		return 0;
 	if (!lm_parse_u64((struct lm_str){ begin, (size_t)(s->at - begin) }, (uint64_t)max, &number))
 		return lm_err_set(s->err, LM_E_LIMIT, "format '%.*s': a number above %" PRId64,
-			(int)(s->text.len > 100 ? 100 : s->text.len), s->text.ptr, max);
+			LM_STR_ARG(lm_format_shown(s->text)), max);
 	*out = (int64_t)number;
 	return 0;
 }

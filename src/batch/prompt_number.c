@@ -222,7 +222,7 @@ lm_format_number(struct lm_str spec_text, struct lm_str raw, struct lm_buf *out,
 	double number = lm_number_parse(text);
 	if (!is_float && isinf(number))
 		return lm_err_set(err, LM_E_SYNTAX, "whole number is too large for format '%.*s'",
-			(int)(spec_text.len > 100 ? 100 : spec_text.len), spec_text.ptr);
+			LM_STR_ARG(lm_format_shown(spec_text)));
 	put_float(&spec, number, out);
 	return 0;
 }

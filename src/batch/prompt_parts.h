@@ -84,6 +84,9 @@ enum lm_format_kind { LM_FORMAT_TEXT, LM_FORMAT_INTEGER, LM_FORMAT_FLOAT };
 [[nodiscard]] int lm_format_number(struct lm_str spec, struct lm_str raw, struct lm_buf *out, struct lm_err *err);
 [[nodiscard]] int lm_format_bool(struct lm_str spec, bool value, struct lm_buf *out, struct lm_err *err);
 
+// As much of a specification as a message shows.
+struct lm_str lm_format_shown(struct lm_str text);
+
 // Parts of a formatted number; only prompt_format.c and prompt_number.c.
 struct lm_format_pieces {
 	bool negative;
