@@ -118,7 +118,8 @@ def failure_of(item, name, case):
     places = re.findall(r"^(\S+?):(\d+): ", text, re.MULTILINE)
     mine = [place for place in places if place[0].endswith(item)]
     place = f"{item}:{mine[-1][1]}" if mine else ":".join(places[-1]) if places else ""
-    lines = [line[1:].removeprefix("   ") for line in text.splitlines() if line.startswith("E ")] or message.splitlines()
+    lines = [line[1:].removeprefix("   ") for line in text.splitlines() if line.startswith("E ")]
+    lines = lines or text.splitlines() or message.splitlines()
     during = re.match(r"failed on (setup|teardown)", message)
     if during:
         lines.insert(0, f"in the {during[1]} of the test:")

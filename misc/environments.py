@@ -123,6 +123,10 @@ class Environment:
             raise Wrong(f"'{self.name}' takes names of files and no option '{options[0]}'")
         self.plan = Plan(choices, options)
 
+    def every(self):
+        """All files that it has one command for."""
+        return items(self.each)
+
     def files(self):
         return selection.chosen(self.plan.choices, items(self.each))
 
@@ -146,7 +150,7 @@ class Environment:
 
     def targets(self, item):
         """What of a file runs: single tests when the arguments name some."""
-        return selection.tests_of(self.plan.choices, item) or [item]
+        return (selection.tests_of(self.plan.choices, item) if self.is_pytest else []) or [item]
 
     def units(self, files=None):
         """The commands to run, for these files (None: all chosen ones)."""
@@ -180,7 +184,7 @@ class Environment:
         uv_settings = Path(os.path.expanduser("~/.config/uv/uv.toml"))
         if uv_settings.exists():
             env.setdefault("UV_CONFIG_FILE", str(uv_settings))
-        env.update(CMOCKA_MESSAGE_OUTPUT="TAP", PYTHONDONTWRITEBYTECODE="1", **self.env)
+        env.update(CMOCKA_MESSAGE_OUTPUT="TAP", PYTHONDONTWRITEBYTECODE="1", LAMINA_CHECK_PRIVATE=str(private), **self.env)
         return env
 
 

@@ -71,7 +71,12 @@ class Running:
 
 
 def end_tree(process):
-    """Kill a process that has not been waited for (its id is still its own), its group and its descendants."""
+    """Kill a process that has not been waited for (its id is still its own), its group and its descendants. It is stopped first, so
+    that it does not go on with what the end of its children means to it."""
+    try:
+        os.kill(process.pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        pass
     kill_below(process.pid)
     try:
         os.killpg(process.pid, signal.SIGKILL)

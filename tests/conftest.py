@@ -12,14 +12,16 @@ import postgres
 import private
 from run import run as run_program
 
-pytest_plugins = ["tiers"]
+pytest_plugins = ["tier_marks", "isolation", "explain"]
 
 
 @pytest.fixture(autouse=True)
 def private_environment(tmp_path_factory, monkeypatch):
-    """Own HOME, XDG and temporary folders, and no setting of the tester's. Returns the folder that holds them."""
+    """Own HOME, XDG, temporary and working folders, and no setting of the tester's. Returns the folder that holds them."""
     folder = tmp_path_factory.mktemp("private")
     private.enter(monkeypatch, folder)
+    (folder / "cwd").mkdir()
+    monkeypatch.chdir(folder / "cwd")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -40,6 +40,7 @@ class FakeCheckout:
         shutil.copytree(paths.TESTS / "support", self.folder / "tests" / "support", ignore=shutil.ignore_patterns("__pycache__"))
         self.write("check.ini", INI)
         self.write("tests/tiers.ini", TIERS)
+        self.write("tests/known_flaky.txt", "")
         self.write("zig-out/bin/lamina", PROGRAM).chmod(0o755)
         self.write(".gitignore", ".tools/\nzig-out*/\n__pycache__/\n.pytest_cache/\n")
         self.write(".tools/stamp.check", setup.inputs_digest("check"))

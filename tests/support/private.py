@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import tomllib
 
 import paths
@@ -31,6 +32,7 @@ def enter(patch, folder):
         (folder / below).mkdir(parents=True, exist_ok=True)
         patch.setenv(name, str(folder / below))
     patch.setenv("PATH", os.pathsep.join([str(paths.TOOLS / "bin"), os.environ.get("PATH", os.defpath)]))
+    patch.setattr(tempfile, "tempdir", None)  # Python has remembered the one before
     patch.setenv("LANG", "C.UTF-8")
     patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     patch.setenv("UV_CACHE_DIR", str(paths.CACHE / "uv"))
