@@ -17,7 +17,7 @@ def test_wrong_calls(run, root):
         (["-m", "no"], "check: no environment has the label 'no'; there are: all, ci, fast, sanitize, slow, static, test\n"),
         (["-m", "fast", "unit"], "check: names and labels exclude each other\n"),
         (["test", "--", "zzzzzz.z"], "check: no file of tests is called 'zzzzzz.z'\n"),
-        (["test", "test_tomls"], "check: there is no environment 'test_tomls'; see ./check list\n"),
+        (["test", "xyzzyx"], "check: there is no environment 'xyzzyx'; see ./check list\n"),
         (["test", "--", "test_tomls"], "check: no file of tests is called 'test_tomls': did you mean 'test_toml'?\n"),
         (["unit", "-x"], "check: 'unit' takes names of files and no option '-x'\n"),
         (["--", "x"], "check: arguments after -- need the name of an environment before it\n"),
