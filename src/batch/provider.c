@@ -2,6 +2,7 @@
 #include "batch/provider_parts.h"
 
 #include "base/mem.h"
+#include "batch/cassette.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,28 @@ set_templates(struct lm_provider *provider, const struct lm_batch_config *config
 	return 0;
 }
 
+// A cassette says which API it speaks.
+static int
+choose_api(struct lm_provider *provider, const struct lm_batch_config *config, struct lm_err *err)
+{
+	if (config->provider != LM_PROVIDER_REPLAY) {
+		provider->api = apis[config->provider];
+		return 0;
+	}
+	if (config->cassette == nullptr)
+		return lm_err_set(err, LM_E_USAGE, "the provider 'replay' needs a cassette");
+	if (lm_cassette_open(&provider->cassette, config->cassette, err) < 0)
+		return -1;
+	provider->replays = true;
+	for (size_t i = 0; i < LM_COUNT(apis); i++)
+		if (lm_cstr_equal(apis[i]->name, lm_cassette_api(provider->cassette)) && apis[i] != &lm_api_echo)
+			provider->api = apis[i];
+	if (provider->api != nullptr)
+		return 0;
+	return lm_err_set(err, LM_E_SYNTAX, "the cassette '%s' speaks '%s', which is no API that is known", config->cassette,
+		lm_cassette_api(provider->cassette));
+}
+
 static char *
 copy(const char *text)
 {
@@ -68,9 +91,8 @@ static int
 fill(struct lm_provider *provider, const struct lm_batch_config *config, const struct lm_provider_secrets *secrets,
 	struct lm_err *err)
 {
-	if ((size_t)config->provider >= LM_COUNT(apis) || apis[config->provider] == nullptr)
-		return lm_err_set(err, LM_E_UNSUPPORTED, "there is no provider '%s' here", lm_provider_name(config->provider));
-	provider->api = apis[config->provider];
+	if (choose_api(provider, config, err) < 0)
+		return -1;
 	provider->base_url = make_base_url(provider->api, config->base_url);
 	provider->model = copy(config->model);
 	provider->endpoint = copy(config->endpoint);
@@ -95,6 +117,14 @@ lm_provider_new(struct lm_provider **out, const struct lm_batch_config *config, 
 	return 0;
 }
 
+int
+lm_provider_record(struct lm_provider *provider, const char *folder, struct lm_err *err)
+{
+	if (provider->cassette != nullptr || provider->api == &lm_api_echo)
+		return lm_err_set(err, LM_E_USAGE, "only calls over the network can be recorded");
+	return lm_cassette_record(&provider->cassette, folder, provider->api->name, provider->secret, err);
+}
+
 void
 lm_provider_free(struct lm_provider *provider)
 {
@@ -103,6 +133,7 @@ lm_provider_free(struct lm_provider *provider)
 	lm_template_release(&provider->with_system);
 	lm_template_release(&provider->without_system);
 	lm_http_client_free(provider->client);
+	lm_cassette_close(provider->cassette);
 	lm_free(provider->base_url);
 	lm_free(provider->model);
 	lm_free(provider->endpoint);

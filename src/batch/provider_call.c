@@ -2,6 +2,7 @@
 #include "batch/provider_parts.h"
 
 #include "base/mem.h"
+#include "batch/cassette.h"
 #include "os/file.h"
 #include "text/json.h"
 
@@ -31,6 +32,29 @@ judge_failure(const struct lm_api_call *what, const struct lm_http_answer *answe
 		call->fate = call->fate == LM_CALL_UNKNOWN ? LM_CALL_UNKNOWN : LM_CALL_REFUSED;
 }
 
+static int
+exchange(struct lm_provider *provider, const struct lm_http_call *call, const char *path, struct lm_http_answer *answer,
+	struct lm_err *err)
+{
+	if (provider->replays)
+		return lm_cassette_replay(provider->cassette, call, path, answer, err);
+	if (lm_http_do(provider->client, call, answer, err) < 0)
+		return -1;
+	if (provider->cassette == nullptr || lm_cassette_add(provider->cassette, call, path, answer, err) == 0)
+		return 0;
+	answer->fate = LM_HTTP_UNKNOWN; // it was carried out, but who records wants all of it
+	return -1;
+}
+
+// The path of a URL that the provider gave: behind scheme and host.
+static const char *
+path_of(const char *url)
+{
+	const char *host = strstr(url, "://");
+	const char *path = host == nullptr ? nullptr : strchr(host + 3, '/');
+	return path == nullptr ? url : path;
+}
+
 int
 lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct lm_http_answer *answer, struct lm_call *call,
 	struct lm_err *err)
@@ -58,7 +82,7 @@ lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct l
 		.timeout_ms = provider->timeout_ms,
 	};
 	*call = (struct lm_call){};
-	if (lm_http_do(provider->client, &http, answer, err) < 0) {
+	if (exchange(provider, &http, what->whole_url ? path_of(url) : what->path, answer, err) < 0) {
 		judge_failure(what, answer, call, err);
 		return -1;
 	}

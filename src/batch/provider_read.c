@@ -44,7 +44,7 @@ text_of(struct lm_answer *answer, struct lm_json_value object, const char *key, 
 static bool
 was_not_done(const char *code)
 {
-	static const char *const codes[] = { "batch_expired", "batch_cancelled", "batch_canceled", "expired", "canceled" };
+	static const char *const codes[] = { "batch_expired", "batch_cancelled", "batch_canceled", "CANCELLED" };
 
 	for (size_t i = 0; i < LM_COUNT(codes); i++)
 		if (lm_cstr_equal(code, codes[i]))
@@ -68,8 +68,9 @@ lm_answer_error(const struct lm_api *api, struct lm_answer *answer, int status, 
 	const char *error_class = lm_error_class_of(api, status, code, type, message);
 
 	answer->pause = lm_error_class_is_quota(error_class);
-	answer->free_attempt = answer->pause || lm_cstr_equal(error_class, "enqueue_token_limit") || was_not_done(code);
-	if (was_not_done(code))
+	bool not_done = was_not_done(code != nullptr ? code : type);
+	answer->free_attempt = answer->pause || lm_cstr_equal(error_class, "enqueue_token_limit") || not_done;
+	if (not_done)
 		error_class = "batch_ended_early";
 	else if (!answer->free_attempt)
 		error_class = "provider_item_error";

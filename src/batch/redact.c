@@ -8,56 +8,59 @@ static const struct {
 	struct lm_str begin;
 	size_t least; // characters behind it
 	bool keep_begin;
-	bool word; // begins at the beginning of a word only
+	bool letters; // only letters and digits behind it: ids of accounts, and no words joined by hyphens
 } kinds[] = {
-	{ { "Bearer ", 7 }, 8, true, true },
-	{ { "bearer ", 7 }, 8, true, true },
-	{ { "sk-", 3 }, 8, false, true },
-	{ { "sess-", 5 }, 8, false, true },
-	{ { "AIza", 4 }, 20, false, true },
-	{ { "ya29.", 5 }, 8, false, true },
-	{ { "org-", 4 }, 12, false, true },
-	{ { "proj_", 5 }, 12, false, true },
-	{ { "user-", 5 }, 16, false, true },
-	{ { "upload_id=", 10 }, 1, true, false },
-	{ { "key=", 4 }, 16, true, true },
+	{ { "Bearer ", 7 }, 16, true, false },
+	{ { "bearer ", 7 }, 16, true, false },
+	{ { "sk-", 3 }, 12, false, false },
+	{ { "sess-", 5 }, 20, false, false },
+	{ { "AIza", 4 }, 20, false, false },
+	{ { "ya29.", 5 }, 20, false, false },
+	{ { "org-", 4 }, 16, false, true },
+	{ { "proj_", 5 }, 16, false, true },
+	{ { "user-", 5 }, 20, false, true },
+	{ { "upload_id=", 10 }, 8, true, false },
+	{ { "key=", 4 }, 16, true, false },
 };
 
 static bool
-is_token(char c)
+is_token(char c, bool letters)
 {
-	return isalnum((unsigned char)c) || c == '-' || c == '_' || c == '*' || c == '.';
+	return isalnum((unsigned char)c) || (!letters && (c == '-' || c == '_' || c == '*' || c == '.'));
 }
 
+// The length of what follows, if it may be a secret: one has digits, or stars where somebody hid them.
 static size_t
-token_length(struct lm_str text)
+token_length(struct lm_str text, bool letters, size_t least)
 {
 	size_t len = 0;
-	while (len < text.len && is_token(text.ptr[len]))
-		len++;
+	bool marked = false;
+
+	for (; len < text.len && is_token(text.ptr[len], letters); len++)
+		marked = marked || isdigit((unsigned char)text.ptr[len]) || text.ptr[len] == '*';
 	while (len > 0 && text.ptr[len - 1] == '.') // the end of a sentence
 		len--;
-	return len;
+	return marked && len >= least ? len : 0;
 }
 
 // How many bytes of the text, at its beginning, are to be replaced after how many that stay; false: none.
 static bool
 secret_here(struct lm_str text, bool in_word, struct lm_str known, size_t *stay, size_t *hide)
 {
-	if (known.len > 0 && lm_str_starts(text, known)) {
-		*stay = 0;
-		*hide = known.len;
+	*stay = 0;
+	*hide = known.len;
+	if (known.len > 0 && lm_str_starts(text, known))
 		return true;
-	}
-	for (size_t i = 0; i < LM_COUNT(kinds); i++) {
-		if (text.ptr[0] != kinds[i].begin.ptr[0] || (kinds[i].word && in_word) || !lm_str_starts(text, kinds[i].begin))
+	for (size_t i = 0; i < LM_COUNT(kinds) && !in_word; i++) {
+		struct lm_str begin = kinds[i].begin;
+		if (text.ptr[0] != begin.ptr[0] || !lm_str_starts(text, begin))
 			continue;
-		size_t begin = kinds[i].begin.len;
-		size_t len = token_length((struct lm_str){ text.ptr + begin, text.len - begin });
-		if (len < kinds[i].least)
+		struct lm_str behind = { text.ptr + begin.len, text.len - begin.len };
+		size_t len = token_length(behind, kinds[i].letters, kinds[i].least);
+		if (len == 0)
 			continue;
-		*stay = kinds[i].keep_begin ? begin : 0;
-		*hide = kinds[i].keep_begin ? len : begin + len;
+		*stay = kinds[i].keep_begin ? begin.len : 0;
+		*hide = kinds[i].keep_begin ? len : begin.len + len;
 		return true;
 	}
 	return false;

@@ -56,6 +56,9 @@ void lm_http_client_free_ptr(struct lm_http_client **client);
 // user, password and query. Release the answer in every case.
 [[nodiscard]] int lm_http_do(
 	struct lm_http_client *client, const struct lm_http_call *call, struct lm_http_answer *answer, struct lm_err *err);
+// Append the body that a call sends. LM_E_LIMIT above max_bytes; else as opening its files fails.
+[[nodiscard]] int lm_http_call_body(
+	const struct lm_http_call *call, uint64_t max_bytes, struct lm_buf *out, struct lm_err *err);
 void lm_http_answer_release(struct lm_http_answer *answer);
 // A header of the answer, by lower-case name; false when it is not there.
 bool lm_http_answer_header(const struct lm_http_answer *answer, const char *name, struct lm_str *value);

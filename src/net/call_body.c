@@ -126,3 +126,23 @@ lm_call_body_close(struct lm_call_body *body)
 	lm_free(body->parts);
 	*body = (struct lm_call_body){};
 }
+
+int
+lm_http_call_body(const struct lm_http_call *call, uint64_t max_bytes, struct lm_buf *out, struct lm_err *err)
+{
+	LM_AUTO(lm_call_body_close) struct lm_call_body body = {};
+	size_t len = 0;
+
+	if (lm_call_body_open(&body, call->pieces, call->piece_count, err) < 0)
+		return -1;
+	if (body.total > max_bytes)
+		return lm_err_set(err, LM_E_LIMIT, "the body has more than %" PRIu64 " bytes", max_bytes);
+	(void)lm_buf_reserve(out, (size_t)body.total);
+	for (uint64_t left = body.total; left > 0; left -= len) {
+		if (lm_call_body_read(&body, out->ptr + out->len, (size_t)left, &len, err) < 0)
+			return -1;
+		out->len += len;
+	}
+	out->ptr[out->len] = '\0';
+	return 0;
+}
