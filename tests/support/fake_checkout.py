@@ -59,8 +59,8 @@ class FakeCheckout:
         subprocess.run([*git, "add", "-A"], check=True)
         subprocess.run([*git, "commit", "-q", "-m", message], check=True)
 
-    def check(self, *args, **options):
-        return run(sys.executable, self.folder / "check", *args, cwd=self.folder, **options)
+    def check(self, *args, env={}, **options):
+        return run(sys.executable, self.folder / "check", *args, cwd=self.folder, env={"LAMINA_CHECK_PATIENCE": "1", **env}, **options)
 
     def said(self, *args, code=None):
         """The lines that ./check prints with these arguments, without times and with CHECKOUT for its folder."""

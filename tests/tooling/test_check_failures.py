@@ -102,6 +102,14 @@ def test_time_of_a_file(checkout):
     assert lines[-2:] == [LOG, "0 passed, 1 failed, 0 skipped"]
 
 
+def test_time_on_a_busy_machine(checkout):
+    checkout.write("check.ini", INI.replace("timeout_s = 60", "timeout_s = 2"))
+    checkout.write("tests/a/test_x.py", HANGS)
+    out = checkout.check("test", env={"LAMINA_CHECK_PATIENCE": "2"}).out.splitlines()
+    assert out[0] == "this machine is busy: things may take 2.0 times as long as check.ini says"
+    assert out[3] == "        it had 4 seconds"
+
+
 def test_time_of_all(checkout):
     checkout.write("check.ini", INI.replace("counts = junit\n", "counts = junit\nsuite_s = 4\n"))
     for name in ("b", "c", "d", "e"):
