@@ -53,6 +53,9 @@ open_sqlite(struct lm_runs *runs, const char *path, struct lm_err *err)
 {
 	if (lm_db_open(&runs->db, path, lm_runs_sqlite_schema, lm_runs_sqlite_schema_count, err) < 0)
 		return -1;
+	// Ids in no order touch most pages of their index in every transaction, and each checkpoint writes them all to their places.
+	if (lm_db_exec(runs->db, "PRAGMA wal_autocheckpoint = 8000", err) < 0)
+		return -1;
 	return lm_db_exec(runs->db, "PRAGMA cache_size = -16384", err);
 }
 

@@ -122,7 +122,7 @@ lm_runs_set_stamp(struct lm_runs *runs, int64_t run, uint32_t source, const stru
 		" ON CONFLICT (run, source) DO UPDATE SET size_bytes = excluded.size_bytes, mtime_s = excluded.mtime_s,"
 		" mtime_ns = excluded.mtime_ns, inode = excluded.inode",
 		lm_i(run), lm_i(source), lm_u(stamp->size_bytes), lm_i(stamp->mtime_s), lm_i(stamp->mtime_ns),
-		lm_u(stamp->inode));
+		lm_i((int64_t)stamp->inode));
 }
 
 int

@@ -43,9 +43,9 @@ lm_i(int64_t number)
 }
 
 static inline struct lm_value
-lm_u(uint64_t number)
+lm_u(uint64_t number) // a limit or a place beyond all others is as good as the largest
 {
-	return lm_i((int64_t)number);
+	return lm_i(number > INT64_MAX ? INT64_MAX : (int64_t)number);
 }
 
 static inline struct lm_value

@@ -2,10 +2,10 @@
 
 import pytest
 
-CONTRACT = ["batch_test_runs_flow"]
+CONTRACT = ["flow", "ingest", "claim", "leases", "batches", "outcomes"]
 
 
 @pytest.mark.parametrize("program", CONTRACT)
 def test_contract(run, tool, postgres_server, program):
-    result = run(tool(program), env={"LM_TEST_POSTGRES": postgres_server.dsn})
+    result = run(tool(f"batch_test_runs_{program}"), env={"LM_TEST_POSTGRES": postgres_server.dsn})
     assert result.code == 0, result.out + result.err
