@@ -74,9 +74,8 @@ lm_schema_closed(const struct lm_schema *schema, struct lm_buf *out)
 	put(out, copy);
 }
 
-// What stands between a first line "```" or "```json" and a last "```".
-static struct lm_str
-without_fence(struct lm_str text)
+struct lm_str
+lm_schema_answer_json(struct lm_str text)
 {
 	text = lm_str_trim(text);
 	if (!lm_str_starts(text, LM_STR("```")))
@@ -93,7 +92,7 @@ without_fence(struct lm_str text)
 int
 lm_schema_read_answer(struct lm_str text, json_t **out, struct lm_err *err)
 {
-	if (lm_json_parse(without_fence(text), out, err) == 0)
+	if (lm_json_parse(lm_schema_answer_json(text), out, err) == 0)
 		return 0;
 	err->code = LM_E_SYNTAX;
 	return lm_err_wrap(err, "answer is no JSON");
