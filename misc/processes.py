@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
+ENDING_S = 3  # what is about to end may take this long
 
 
 def adopt_orphans():
@@ -84,9 +85,44 @@ def end_tree(process):
         pass
 
 
-def run(argv, *, cwd, env, log, timeout_s):
+def session(leader):
+    """The other processes of a session, without those that have ended: {pid: name}."""
+    found = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and int(entry.name) != leader:
+            try:
+                name, _, rest = Path(entry.path, "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")
+            except OSError:
+                continue
+            fields = rest.split()
+            if int(fields[3]) == leader and fields[0] not in "ZX":
+                found[int(entry.name)] = name.partition("(")[2]
+    return found
+
+
+def still_there(leader):
+    """Names of processes of a session whose leader has ended, and that do not end within a moment."""
+    names = []
+    deadline = time.monotonic() + ENDING_S
+    for pid, name in sorted(session(leader).items()):
+        try:
+            watch = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            poll = select.poll()
+            poll.register(watch, select.POLLIN)
+            if not poll.poll(max(0, deadline - time.monotonic()) * 1000):
+                names.append(name)
+        finally:
+            os.close(watch)
+    return names
+
+
+def run(argv, *, cwd, env, log, timeout_s, left=None):
     """Run to the end with output into the file `log`. Returns the exit code (negative: the signal) or None after a
-    timeout. Either way nothing of its process group is left."""
+    timeout. Either way nothing of its process group is left; what had to be ended although the program was done is added to
+    the list `left`, by name."""
     with open(log, "wb") as out:
         try:
             process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out,
@@ -103,6 +139,8 @@ def run(argv, *, cwd, env, log, timeout_s):
             ended = poll.poll(timeout_s * 1000)
         finally:
             os.close(watch)
+        if ended and left is not None:
+            left += still_there(process.pid)
         end_tree(process)
         code = process.wait()
         return code if ended else None

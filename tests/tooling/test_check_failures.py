@@ -142,6 +142,21 @@ def test_unit_tests_in_c(checkout):
 
 # ---- what a test leaves behind
 
+
+def test_c_tests_leave_nothing(checkout):
+    checkout.write("tests/unit/os/test_file.c", "static void\nreads(void **state)\n{\n}\n")
+    checkout.write("check.ini", INI + "\n[unit]\nabout = C\neach = unit-tests\ncounts = tap\nlabels = manual\n"
+        "command = sh zig-out/tests/{stem}\n")
+    checkout.write("zig-out/tests/os_test_file", "echo 1..1; echo ok 1 - reads; sleep 1000 &\n")
+    lines = checkout.said("unit", code=1)
+    assert lines[0] == "FAIL  unit             1 passed, 1 failed"
+    assert re.fullmatch("      FAILED tests/unit/os/test_file.c left behind: (sh|sleep)", lines[1])
+    checkout.write("zig-out/tests/os_test_file", "echo 1..1; echo ok 1 - reads; mkfifo $TMPDIR/p\n"
+        "setsid sh -c 'echo gone > $TMPDIR/p; exec sleep 1000' & read line < $TMPDIR/p\n")
+    lines = checkout.said("unit", code=1)
+    assert re.fullmatch("FAIL  left running, and ended now: (sh|sleep)", lines[1])
+    assert (lines[0], lines[2]) == ("ok    unit             1 passed", "1 passed, 1 failed, 0 skipped")
+
 LEAVES = {
     "a process": ("import subprocess\n\n\ndef test_it():\n    subprocess.Popen(['sleep', '1000'])\n", r"the process \d+: sleep 1000"),
     "a process that left": (
