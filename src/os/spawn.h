@@ -1,4 +1,4 @@
-// Starting a child process with its guard, for process.c only.
+// Starting a child process with its guard, for process.c and child_stream.c only.
 #pragma once
 
 #include "os/process.h"
