@@ -36,8 +36,9 @@ is_postgres(const char *where)
 static int
 open_postgres(struct lm_runs *runs, const char *where, const char *schema, struct lm_err *err)
 {
-	static const char *const settings[] = { "SET enable_seqscan = off", "SET enable_hashjoin = off",
-		"SET enable_mergejoin = off", "SET plan_cache_mode = force_generic_plan", "SET jit = off" };
+	static const char *const settings[] = { "SET enable_seqscan = off", "SET enable_bitmapscan = off",
+		"SET enable_hashjoin = off", "SET enable_mergejoin = off", "SET enable_material = off",
+		"SET plan_cache_mode = force_generic_plan", "SET jit = off" };
 	if (lm_db_open_postgres(&runs->db, where, schema == nullptr ? "lamina_batch" : schema, lm_runs_postgres_schema,
 		    lm_runs_postgres_schema_count, err) < 0)
 		return -1;

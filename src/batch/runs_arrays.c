@@ -1,5 +1,9 @@
 #include "batch/runs_bulk.h"
 
+// A planner that knows nothing of a table, because it was filled a moment ago, takes it for small and joins by reading it whole. LATERAL
+// with OFFSET 0 is a join that can only be made one way: one look into the index for each element. Places (ctid) stay what they are
+// within a change: it has the run to itself.
+
 // Arrays as PostgreSQL reads them from text: "{1,2,3}".
 enum { ARRAYS_MAX = 10 };
 
@@ -126,9 +130,10 @@ lm_arrays_match(struct lm_change *change, int64_t seq, const struct lm_outcome *
 		for (size_t i = from; i < count && i < from + LM_RUNS_CHUNK; i++)
 			add_number(&arrays, 0, outcomes[i].index & INT64_MAX);
 		if (LM_QUERY(change->runs, &stmt, err,
-			    "SELECT n.at, i.attempts, i.returns FROM items i"
-			    " JOIN unnest(?::bigint[]) WITH ORDINALITY AS n (idx, at) ON i.idx = n.idx"
-			    " WHERE i.run = ? AND i.batch = ? AND i.status = 1",
+			    "SELECT n.at, i.attempts, i.returns FROM unnest(?::bigint[]) WITH ORDINALITY AS n (idx, at) CROSS "
+			    "JOIN LATERAL"
+			    " (SELECT attempts, returns FROM items WHERE run = ? AND idx = n.idx AND batch = ? AND status = 1 "
+			    "OFFSET 0) AS i",
 			    lm_t(nullptr), lm_i(change->run.key), lm_i(seq)) < 0)
 			return -1;
 		bind_arrays(&arrays, stmt, 1, 1);
@@ -158,9 +163,11 @@ settle_chunk(struct lm_change *change, const struct lm_settled *rows, size_t cou
 	}
 	if (LM_QUERY(change->runs, &stmt, err,
 		    "UPDATE items SET status = n.status, attempts = n.attempts, returns = n.returns, sequence = n.sequence,"
-		    " error = n.error FROM unnest(?::bigint[], ?::integer[], ?::integer[], ?::integer[], ?::bigint[], "
-		    "?::integer[])"
-		    " AS n (idx, status, attempts, returns, sequence, error) WHERE items.run = ? AND items.idx = n.idx",
+		    " error = n.error FROM (SELECT a.*, i.place FROM unnest(?::bigint[], ?::integer[], ?::integer[], "
+		    "?::integer[],"
+		    " ?::bigint[], ?::integer[]) AS a (idx, status, attempts, returns, sequence, error) CROSS JOIN LATERAL"
+		    " (SELECT ctid AS place FROM items WHERE run = ? AND idx = a.idx OFFSET 0) AS i) AS n WHERE items.ctid = "
+		    "n.place",
 		    lm_t(nullptr), lm_t(nullptr), lm_t(nullptr), lm_t(nullptr), lm_t(nullptr), lm_t(nullptr),
 		    lm_i(change->run.key)) < 0)
 		return -1;

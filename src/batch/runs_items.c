@@ -94,8 +94,12 @@ int
 lm_runs_results(
 	struct lm_runs *runs, int64_t run, uint64_t after_sequence, size_t limit, struct lm_items *out, struct lm_err *err)
 {
-	static const char by_sequence[] = ITEM_COLUMNS
+	static const char by_sequence_sqlite[] = ITEM_COLUMNS
 		" FROM results r CROSS JOIN items i"
 		" WHERE r.run = ? AND r.sequence > ? AND i.run = r.run AND i.idx = r.idx ORDER BY r.sequence LIMIT ?";
+	static const char by_sequence_postgres[] = ITEM_COLUMNS
+		" FROM (SELECT * FROM results WHERE run = ? AND sequence > ? ORDER BY sequence LIMIT ?) AS r"
+		" CROSS JOIN LATERAL (SELECT * FROM items WHERE run = r.run AND idx = r.idx OFFSET 0) AS i ORDER BY r.sequence";
+	const char *by_sequence = runs->shared ? by_sequence_postgres : by_sequence_sqlite;
 	return read_items(runs, by_sequence, run, after_sequence, limit, out, err);
 }

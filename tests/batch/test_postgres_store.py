@@ -2,7 +2,7 @@
 
 import pytest
 
-CONTRACT = ["flow", "ingest", "claim", "leases", "batches", "outcomes"]
+CONTRACT = ["flow", "ingest", "claim", "leases", "batches", "outcomes", "plans"]
 
 
 @pytest.mark.parametrize("program", CONTRACT)
