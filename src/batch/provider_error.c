@@ -100,6 +100,9 @@ lm_words_copy(const struct lm_provider *provider, char *out, size_t size, const 
 	struct lm_err cut = {};
 
 	lm_redact(lm_str_of(words), provider == nullptr ? nullptr : provider->secret, &clean);
+	for (size_t i = 0; i < clean.len; i++) // one line
+		if (clean.ptr[i] == '\n' || clean.ptr[i] == '\t')
+			clean.ptr[i] = ' ';
 	lm_text_escape(&safe, lm_buf_view(&clean));
 	(void)lm_err_set(&cut, LM_E_NETWORK, "%s", lm_buf_cstr(&safe));
 	(void)snprintf(out, size, "%s", cut.text);

@@ -129,6 +129,10 @@ void lm_words_copy(const struct lm_provider *provider, char *out, size_t size, c
 void lm_answer_fail(struct lm_answer *answer, const char *error_class, const char *format, ...) LM_PRINTF(3, 4);
 // A failure with the provider's error: class from its texts.
 void lm_answer_error(const struct lm_api *api, struct lm_answer *answer, int status, struct lm_json_value error);
+// The members of an object with these keys, in one pass; null (LM_JSON_NULL) where there is none.
+void lm_pick(struct lm_json_value object, const struct lm_str *keys, size_t count, struct lm_json_value *values);
+// The same of the document itself.
+void lm_pick_top(const struct lm_json_scan *scan, const struct lm_str *keys, size_t count, struct lm_json_value *values);
 // Add a part of the text, with LF between parts.
 void lm_answer_add_text(struct lm_answer *answer, struct lm_json_value text);
 // The end of a success: ok, unless the text is empty.

@@ -5,6 +5,40 @@
 #include <stdio.h>
 #include <string.h>
 
+// Keys are mostly spelled as they are meant.
+static bool
+is_key(struct lm_json_value name, struct lm_str key)
+{
+	struct lm_str inside = { name.raw.ptr + 1, name.raw.len - 2 };
+	if (lm_str_equal(inside, key))
+		return true;
+	return inside.len > key.len && memchr(inside.ptr, '\\', inside.len) != nullptr && lm_json_text_equal(name, key);
+}
+
+void
+lm_pick(struct lm_json_value object, const struct lm_str *keys, size_t count, struct lm_json_value *values)
+{
+	struct lm_json_value name, value;
+
+	for (size_t i = 0; i < count; i++)
+		values[i] = (struct lm_json_value){};
+	for (size_t at = 0; lm_json_next_member(object, &at, &name, &value);)
+		for (size_t i = 0; i < count; i++)
+			if (is_key(name, keys[i])) {
+				values[i] = value;
+				break;
+			}
+}
+
+void
+lm_pick_top(const struct lm_json_scan *scan, const struct lm_str *keys, size_t count, struct lm_json_value *values)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct lm_json_member *member = lm_json_scan_find(scan, keys[i]);
+		values[i] = member == nullptr ? (struct lm_json_value){} : member->value;
+	}
+}
+
 static void
 set_text(struct lm_answer *answer, const char *error_class, const char *text)
 {
@@ -79,8 +113,11 @@ lm_answer_error(const struct lm_api *api, struct lm_answer *answer, int status, 
 		lm_answer_fail(answer, error_class, "%s (%s)", message, kind);
 	else if (message != nullptr || kind != nullptr)
 		lm_answer_fail(answer, error_class, "%s", message != nullptr ? message : kind);
+	else if (error.kind == LM_JSON_STRING) // the words themselves
+		lm_answer_fail(
+			answer, error_class, "%.*s", (int)(error.raw.len < 500 ? error.raw.len - 2 : 498), error.raw.ptr + 1);
 	else
-		lm_answer_fail(answer, error_class, "the provider answered %d without words", status);
+		lm_answer_fail(answer, error_class, "the provider gave an error without words (status %d)", status);
 }
 
 void

@@ -133,9 +133,7 @@ read_intent(const json_t *value, const char *known[KNOWN_IDS_MAX])
 	const json_t *ids = json_object_get(value, "known_ids"), *id;
 	size_t i;
 
-	json_array_foreach(ids, i, id)
-		if (i < KNOWN_IDS_MAX)
-			known[i] = json_string_value(id);
+	json_array_foreach(ids, i, id) if (i < KNOWN_IDS_MAX) known[i] = json_string_value(id);
 	return (struct lm_intent){
 		.run_id = lm_json_string(value, "run_id"),
 		.intent_id = lm_json_string(value, "intent_id"),
@@ -254,7 +252,7 @@ main(void)
 
 	lm_cancel_install();
 	while (getline(&line, &cap, stdin) > 0) {
-		LM_AUTO(lm_json_decref_ptr) json_t *step = json_loads(line, 0, nullptr);
+		LM_AUTO(lm_json_decref_ptr) json_t *step = json_loads(line, JSON_ALLOW_NUL, nullptr);
 		take_step(&provider, step);
 	}
 	free(line);
