@@ -5,6 +5,7 @@ An outsider's view: only Python's standard library, and the formats as docs/form
 """
 import hashlib
 import json
+import re
 from pathlib import Path
 
 METADATA = "__venvstacks__"
@@ -106,6 +107,6 @@ def compressors(folder):
     """Who compressed the archives of a published folder: {"zstd 1.5.4", ...}; "none" for plain tars."""
     found = set()
     for name, path in files(Path(folder) / METADATA / "env_metadata").items():
-        words = json.loads(path.read_text(encoding="utf-8"))["compressor"].split(" ")
-        found.add(" ".join(words[:2]) if len(words) > 1 and words[1][:1].isdigit() else words[0])
+        text = json.loads(path.read_text(encoding="utf-8"))["compressor"]
+        found.add(re.split(" level | segment ", text)[0])
     return found

@@ -3,22 +3,33 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <libdeflate.h>
 #include <lzma.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
+
+enum {
+	MIB = 1024 * 1024,
+	ZSTD_LONG_FROM = 7,   // levels that look for matches far back, too, and up to
+	ZSTD_SHORT_UNTIL = 12, // this one for shorter ones than usual
+	ZSTD_LARGE_FROM = 16, // levels that take minutes, and get larger segments for it
+	XZ_LARGE_FROM = 7,
+	ZLIB_MOST = 9,
+};
 
 struct lm_level_range
 lm_codec_levels(enum lm_format format)
 {
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
-		return (struct lm_level_range){ 1, 22, 3 };
+		return (struct lm_level_range){ .least = 1, .most = 22, .usual = 8, .fast = 3, .max = 19 };
 	case LM_FORMAT_TAR_XZ:
-		return (struct lm_level_range){ 0, 9, 6 };
+		return (struct lm_level_range){ .least = 0, .most = 9, .usual = 6, .fast = 1, .max = 9 };
 	case LM_FORMAT_TAR_GZ:
 	case LM_FORMAT_ZIP:
-		return (struct lm_level_range){ 1, 9, 6 };
+		return (struct lm_level_range){ .least = 1, .most = 12, .usual = 6, .fast = 1, .max = 12 };
 	case LM_FORMAT_TAR:
 	case LM_FORMAT_COUNT:
 		break;
@@ -26,40 +37,54 @@ lm_codec_levels(enum lm_format format)
 	return (struct lm_level_range){};
 }
 
-const char *
-lm_codec_library(enum lm_format format)
+int
+lm_codec_level(const struct lm_archive_options *options)
 {
-	switch (format) {
-	case LM_FORMAT_TAR_ZST:
-		return "zstd";
-	case LM_FORMAT_TAR_XZ:
-		return "liblzma";
-	case LM_FORMAT_TAR_GZ:
-	case LM_FORMAT_ZIP:
-		return "zlib";
-	case LM_FORMAT_TAR:
-	case LM_FORMAT_COUNT:
-		break;
+	struct lm_level_range levels = lm_codec_levels(options->format);
+	switch (options->level) {
+	case LM_LEVEL_DEFAULT:
+		return levels.usual;
+	case LM_LEVEL_FAST:
+		return levels.fast;
+	case LM_LEVEL_MAX:
+		return levels.max;
+	default:
+		return options->level;
 	}
-	return nullptr;
 }
 
-const char *
-lm_codec_version(enum lm_format format)
+uint64_t
+lm_codec_segment(enum lm_format format, int level)
+{
+	if (format == LM_FORMAT_TAR_ZST)
+		return (level < ZSTD_LARGE_FROM ? 8 : 32) * MIB;
+	if (format == LM_FORMAT_TAR_XZ)
+		return (level < XZ_LARGE_FROM ? 16 : 32) * MIB;
+	return 4 * MIB;
+}
+
+void
+lm_codec_describe(enum lm_format format, int level, char out[64])
 {
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
-		return ZSTD_versionString();
+		(void)snprintf(
+			out, 64, "zstd %s level %d%s", ZSTD_versionString(), level, level < ZSTD_LONG_FROM ? "" : " long");
+		return;
 	case LM_FORMAT_TAR_XZ:
-		return lzma_version_string();
+		(void)snprintf(out, 64, "liblzma %s level %d", lzma_version_string(), level);
+		return;
 	case LM_FORMAT_TAR_GZ:
+		(void)snprintf(out, 64, "libdeflate %s level %d", LIBDEFLATE_VERSION_STRING, level);
+		return;
 	case LM_FORMAT_ZIP:
-		return zlibVersion();
+		(void)snprintf(out, 64, "libdeflate %s and zlib %s level %d", LIBDEFLATE_VERSION_STRING, zlibVersion(), level);
+		return;
 	case LM_FORMAT_TAR:
 	case LM_FORMAT_COUNT:
 		break;
 	}
-	return nullptr;
+	(void)snprintf(out, 64, "none");
 }
 
 // The codecs fail only when no memory is left (levels are checked, output has all the room it may need),
@@ -72,14 +97,24 @@ must(bool done)
 }
 
 static void
+set_zstd(struct lm_codec *codec, ZSTD_cParameter parameter, int value)
+{
+	must(!ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, parameter, value)));
+}
+
+static void
 compress_zstd(struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
 {
 	if (codec->zstd == nullptr) {
 		codec->zstd = ZSTD_createCCtx();
 		must(codec->zstd != nullptr);
-		must(!ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, ZSTD_c_compressionLevel, codec->level)));
-		must(!ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, ZSTD_c_checksumFlag, 1)));
-		must(!ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, ZSTD_c_contentSizeFlag, 1)));
+		set_zstd(codec, ZSTD_c_compressionLevel, codec->level);
+		set_zstd(codec, ZSTD_c_checksumFlag, 1);
+		set_zstd(codec, ZSTD_c_contentSizeFlag, 1);
+		if (codec->level >= ZSTD_LONG_FROM)
+			set_zstd(codec, ZSTD_c_enableLongDistanceMatching, 1);
+		if (codec->level >= ZSTD_LONG_FROM && codec->level <= ZSTD_SHORT_UNTIL)
+			set_zstd(codec, ZSTD_c_minMatch, 4);
 	}
 	size_t room = ZSTD_compressBound(len);
 	size_t made = ZSTD_compress2(codec->zstd, lm_buf_reserve(out, room), room, bytes, len);
@@ -87,16 +122,24 @@ compress_zstd(struct lm_codec *codec, const void *bytes, size_t len, struct lm_b
 	out->len += made;
 }
 
-// The dictionary of a level is 256 KiB to 64 MiB, its state about eleven times that. More than a segment of
-// usual size would only cost memory.
+// The dictionary of a level is 256 KiB to 64 MiB, its state about eleven times that. Here it is what a segment has, but
+// for the quick levels: more than a segment would only cost memory, and less leave out what is there.
 static void
-compress_xz(const struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
+compress_xz(const struct lm_codec *codec, const void *bytes, size_t len, enum lm_machine machine, struct lm_buf *out)
 {
+	enum { QUICK_MOST = 3 };
 	lzma_options_lzma options;
 	must(!lzma_lzma_preset(&options, (uint32_t)codec->level));
-	if (options.dict_size > LM_SEGMENT_TARGET)
-		options.dict_size = LM_SEGMENT_TARGET;
-	lzma_filter filters[] = { { LZMA_FILTER_LZMA2, &options }, { LZMA_VLI_UNKNOWN, nullptr } };
+	if (codec->level > QUICK_MOST)
+		options.dict_size = (uint32_t)lm_codec_segment(LM_FORMAT_TAR_XZ, codec->level);
+	lzma_filter filters[3] = {};
+	size_t count = 0;
+	if (machine == LM_MACHINE_X86)
+		filters[count++].id = LZMA_FILTER_X86;
+	else if (machine == LM_MACHINE_ARM64 && codec->level >= XZ_LARGE_FROM)
+		filters[count++].id = LZMA_FILTER_ARM64; // only xz 5.4 (2022) and later can undo it
+	filters[count++] = (lzma_filter){ LZMA_FILTER_LZMA2, &options };
+	filters[count] = (lzma_filter){ LZMA_VLI_UNKNOWN, nullptr };
 
 	size_t room = lzma_stream_buffer_bound(len), made = 0;
 	uint8_t *target = (uint8_t *)lm_buf_reserve(out, room);
@@ -104,60 +147,76 @@ compress_xz(const struct lm_codec *codec, const void *bytes, size_t len, struct 
 	out->len += made;
 }
 
-static z_stream *
+static struct libdeflate_compressor *
 deflate_state(struct lm_codec *codec)
 {
-	enum { GZIP_WINDOW = MAX_WBITS + 16, RAW_WINDOW = -MAX_WBITS, MEMORY_LEVEL = 8 };
-	if (codec->deflate != nullptr) {
-		must(deflateReset(codec->deflate) == Z_OK);
-		return codec->deflate;
-	}
-	codec->deflate = lm_alloc(sizeof(*codec->deflate));
-	int window = codec->format == LM_FORMAT_ZIP ? RAW_WINDOW : GZIP_WINDOW;
-	must(deflateInit2(codec->deflate, codec->level, Z_DEFLATED, window, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK);
+	if (codec->deflate == nullptr)
+		codec->deflate = libdeflate_alloc_compressor(codec->level);
+	must(codec->deflate != nullptr);
 	return codec->deflate;
 }
 
+// No name, no time, system "unknown".
 static void
-run_deflate(z_stream *stream, const void *bytes, size_t len, int flush, struct lm_buf *out)
+compress_gzip(struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
+{
+	struct libdeflate_compressor *state = deflate_state(codec);
+	size_t room = libdeflate_gzip_compress_bound(state, len);
+	size_t made = libdeflate_gzip_compress(state, bytes, len, lm_buf_reserve(out, room), room);
+	must(made > 0);
+	out->len += made;
+}
+
+void
+lm_codec_deflate(struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
+{
+	struct libdeflate_compressor *state = deflate_state(codec);
+	size_t room = libdeflate_deflate_compress_bound(state, len);
+	size_t made = libdeflate_deflate_compress(state, bytes, len, lm_buf_reserve(out, room), room);
+	must(made > 0);
+	out->len += made;
+}
+
+static z_stream *
+zlib_state(struct lm_codec *codec)
+{
+	enum { RAW_WINDOW = -MAX_WBITS, MEMORY_LEVEL = 8 };
+	if (codec->zlib != nullptr) {
+		must(deflateReset(codec->zlib) == Z_OK);
+		return codec->zlib;
+	}
+	codec->zlib = lm_alloc(sizeof(*codec->zlib));
+	int level = codec->level < ZLIB_MOST ? codec->level : ZLIB_MOST;
+	must(deflateInit2(codec->zlib, level, Z_DEFLATED, RAW_WINDOW, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK);
+	return codec->zlib;
+}
+
+void
+lm_codec_deflate_part(struct lm_codec *codec, const void *bytes, size_t len, bool last, struct lm_buf *out)
 {
 	enum { FLUSH_MARK_BYTES = 16 };
-	assert(len <= UINT32_MAX);
+	int flush = last ? Z_FINISH : Z_FULL_FLUSH;
+	assert(codec->format == LM_FORMAT_ZIP && len <= UINT32_MAX);
+	z_stream *stream = zlib_state(codec);
 	size_t room = deflateBound(stream, (uLong)len) + FLUSH_MARK_BYTES;
 	stream->next_in = (z_const Bytef *)(uintptr_t)bytes;
 	stream->avail_in = (uInt)len;
 	stream->next_out = (Bytef *)lm_buf_reserve(out, room);
 	stream->avail_out = (uInt)room;
 	int rc = deflate(stream, flush);
-	must(rc == (flush == Z_FINISH ? Z_STREAM_END : Z_OK) && stream->avail_in == 0 && stream->avail_out > 0);
+	must(rc == (last ? Z_STREAM_END : Z_OK) && stream->avail_in == 0 && stream->avail_out > 0);
 	out->len += room - stream->avail_out;
 }
 
-static void
-compress_gzip(struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
-{
-	gz_header header = { .os = 255 }; // "unknown", and no time
-	z_stream *stream = deflate_state(codec);
-	must(deflateSetHeader(stream, &header) == Z_OK);
-	run_deflate(stream, bytes, len, Z_FINISH, out);
-}
-
 void
-lm_codec_deflate(struct lm_codec *codec, const void *bytes, size_t len, bool last, struct lm_buf *out)
-{
-	assert(codec->format == LM_FORMAT_ZIP);
-	run_deflate(deflate_state(codec), bytes, len, last ? Z_FINISH : Z_FULL_FLUSH, out);
-}
-
-void
-lm_codec_compress(struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
+lm_codec_compress(struct lm_codec *codec, const void *bytes, size_t len, enum lm_machine machine, struct lm_buf *out)
 {
 	switch (codec->format) {
 	case LM_FORMAT_TAR_ZST:
 		compress_zstd(codec, bytes, len, out);
 		return;
 	case LM_FORMAT_TAR_XZ:
-		compress_xz(codec, bytes, len, out);
+		compress_xz(codec, bytes, len, machine, out);
 		return;
 	case LM_FORMAT_TAR_GZ:
 		compress_gzip(codec, bytes, len, out);
@@ -174,9 +233,11 @@ void
 lm_codec_release(struct lm_codec *codec)
 {
 	(void)ZSTD_freeCCtx(codec->zstd);
-	if (codec->deflate != nullptr)
-		(void)deflateEnd(codec->deflate);
-	lm_free(codec->deflate);
+	if (codec->zlib != nullptr)
+		(void)deflateEnd(codec->zlib);
+	lm_free(codec->zlib);
+	libdeflate_free_compressor(codec->deflate);
 	codec->zstd = nullptr;
+	codec->zlib = nullptr;
 	codec->deflate = nullptr;
 }

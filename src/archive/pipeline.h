@@ -10,7 +10,7 @@
 // What one call of `make` hands to `write`. Its buffer is used again for a later piece.
 struct lm_piece {
 	struct lm_buf bytes;     // for the archive
-	struct lm_digest digest; // of the uncompressed bytes
+	struct lm_digest digest; // of the segment
 	uint32_t crc32;          // zip, part of a large member: of the uncompressed bytes
 	size_t head_bytes;       // zip, part of a large member: what is in front of the deflated bytes
 };

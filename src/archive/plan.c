@@ -1,5 +1,7 @@
 #include "archive/plan.h"
 
+#include "archive/codec.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,13 +125,19 @@ path_hash(struct lm_str path)
 // decides, so that a change of bytes moves no cut; the chance is in proportion to the size, so that the
 // segments come out alike for many small members and few big ones, and rises once the target is reached.
 static bool
-cut_behind(const struct lm_member *member, uint64_t size, uint64_t filled)
+cut_behind(const struct lm_plan *plan, const struct lm_member *member, uint64_t size, uint64_t filled)
 {
-	constexpr uint64_t BELOW_TARGET = 8 * 1024 * 1024, ABOVE_TARGET = 512 * 1024;
-	if (filled < LM_SEGMENT_MIN)
+	if (filled < plan->segment / 4)
 		return false;
-	uint64_t rate = filled < LM_SEGMENT_TARGET ? BELOW_TARGET : ABOVE_TARGET;
+	uint64_t rate = filled < plan->segment ? plan->segment * 2 : plan->segment / 8;
 	return path_hash(member->path) * rate < size << 32;
+}
+
+// Before the end blocks.
+static uint64_t
+segment_max(const struct lm_plan *plan)
+{
+	return plan->segment + plan->segment / 2;
 }
 
 static struct lm_part *
@@ -141,19 +149,23 @@ add_part(struct lm_plan *plan, size_t member)
 	return part;
 }
 
-// A large member is cut at every LM_SEGMENT_TARGET bytes from its beginning, whatever is before or behind it.
+// A large member is cut into as many parts of a segment's size as it has room for, all of one length but for the last. Its
+// own size decides, whatever is before or behind it.
 static void
 cut_large(struct lm_plan *plan, size_t member, uint64_t bytes)
 {
-	for (uint64_t at = 0; at < bytes; at += LM_SEGMENT_TARGET) {
+	uint64_t count = bytes / plan->segment;
+	uint64_t length = (bytes + count * LM_TAR_BLOCK - 1) / (count * LM_TAR_BLOCK) * LM_TAR_BLOCK;
+	for (uint64_t at = 0, index = 0; at < bytes; at += length, index++) {
 		struct lm_part *part = add_part(plan, member);
 		part->member_count = 1;
 		part->members_begun = at == 0;
 		part->large = true;
 		part->large_index = plan->large_count;
-		part->last = bytes - at <= LM_SEGMENT_TARGET;
+		part->part_index = (size_t)index;
+		part->last = bytes - at <= length;
 		part->skip = at;
-		part->content_size = part->last ? bytes - at : LM_SEGMENT_TARGET;
+		part->content_size = part->last ? bytes - at : length;
 		plan->content_size += part->content_size;
 	}
 	plan->large_count++;
@@ -171,12 +183,12 @@ cut_parts(struct lm_plan *plan)
 		lm_member_tar_header(plan, member, &header);
 		uint64_t size = lm_member_size(member), tar_size = header.len + size + lm_tar_padding(size);
 		uint64_t content = plan->tar ? tar_size : size;
-		if (tar_size > LM_SEGMENT_MAX) {
+		if (tar_size > segment_max(plan)) {
 			cut_large(plan, i, content);
 			open = false;
 			continue;
 		}
-		if (!open || filled + tar_size > LM_SEGMENT_MAX) {
+		if (!open || filled + tar_size > segment_max(plan)) {
 			(void)add_part(plan, i);
 			open = true;
 			filled = 0;
@@ -187,7 +199,7 @@ cut_parts(struct lm_plan *plan)
 		part->content_size += content;
 		plan->content_size += content;
 		filled += tar_size;
-		if (cut_behind(member, tar_size, filled))
+		if (cut_behind(plan, member, tar_size, filled))
 			open = false;
 	}
 }
@@ -198,6 +210,7 @@ lm_plan_make(struct lm_plan *plan, const struct lm_entries *entries, const struc
 	plan->prefix = options->prefix;
 	plan->mtime_s = options->mtime_s;
 	plan->tar = options->format != LM_FORMAT_ZIP;
+	plan->segment = lm_codec_segment(options->format, lm_codec_level(options));
 	list_members(plan, entries);
 	cut_parts(plan);
 	if (!plan->tar)
@@ -208,6 +221,39 @@ lm_plan_make(struct lm_plan *plan, const struct lm_entries *entries, const struc
 	last->end_blocks = true;
 	last->content_size += LM_TAR_END_BYTES;
 	plan->content_size += LM_TAR_END_BYTES;
+}
+
+static void
+hash_number(struct lm_sha256 *hash, uint64_t value)
+{
+	unsigned char bytes[8];
+	for (size_t i = 0; i < sizeof bytes; i++, value >>= 8)
+		bytes[i] = (unsigned char)(value & 0xff);
+	lm_sha256_update(hash, bytes, sizeof bytes);
+}
+
+void
+lm_part_digest(const struct lm_plan *plan, const struct lm_part *part, struct lm_digest *digest)
+{
+	static const char zeros[LM_TAR_END_BYTES];
+	LM_AUTO(lm_buf_release) struct lm_buf header = {};
+	LM_AUTO(lm_sha256_release) struct lm_sha256 hash = {};
+	lm_sha256_init(&hash);
+	for (size_t i = 0; i < part->member_count; i++) {
+		const struct lm_member *member = &plan->members[part->member + i];
+		lm_buf_clear(&header);
+		lm_member_tar_header(plan, member, &header);
+		lm_sha256_update(&hash, header.ptr, header.len);
+		if (lm_member_type(member) == LM_ENTRY_FILE)
+			lm_sha256_update(&hash, member->entry->digest.bytes, sizeof member->entry->digest.bytes);
+	}
+	if (part->large) {
+		hash_number(&hash, part->skip);
+		hash_number(&hash, part->content_size - (part->end_blocks ? LM_TAR_END_BYTES : 0));
+	}
+	if (part->end_blocks)
+		lm_sha256_update(&hash, zeros, sizeof zeros);
+	lm_sha256_final(&hash, digest);
 }
 
 void

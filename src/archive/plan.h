@@ -6,11 +6,6 @@
 #include "archive/tar.h"
 #include "archive/writer.h"
 
-enum {
-	LM_SEGMENT_MIN = 1024 * 1024,
-	LM_SEGMENT_MAX = 6 * 1024 * 1024, // before the end blocks
-};
-
 struct lm_member {
 	struct lm_str path;           // in the layer, without '/' at the end; empty: the top folder
 	const struct lm_entry *entry; // null: a folder that has no entry of its own
@@ -24,6 +19,7 @@ struct lm_part {
 	uint64_t skip;               // bytes of the member before this part; 0: it begins here
 	bool large, last;            // part of a large member; the end of it
 	size_t large_index;          // which large member of the archive
+	size_t part_index;           // which part of it
 	bool end_blocks;             // tar: the end of the archive
 };
 
@@ -31,6 +27,7 @@ struct lm_plan {
 	const char *prefix;
 	int64_t mtime_s;
 	bool tar;
+	uint64_t segment; // bytes that one should have
 	struct lm_member *members;
 	size_t member_count, member_cap;
 	struct lm_part *parts;
@@ -39,7 +36,7 @@ struct lm_plan {
 	uint64_t content_size; // tar: of the stream; zip: of all files
 };
 
-// entries (finished) and prefix are borrowed. Zero-initialised is empty; release when done.
+// entries (finished) and prefix are borrowed; options are right. Zero-initialised is empty; release when done.
 void lm_plan_make(struct lm_plan *plan, const struct lm_entries *entries, const struct lm_archive_options *options);
 void lm_plan_release(struct lm_plan *plan); // fits LM_AUTO
 
@@ -49,3 +46,5 @@ uint64_t lm_member_size(const struct lm_member *member); // of a file's bytes, e
 void lm_member_name(const struct lm_plan *plan, const struct lm_member *member, struct lm_buf *out);
 // Append its header blocks.
 void lm_member_tar_header(const struct lm_plan *plan, const struct lm_member *member, struct lm_buf *out);
+// The digest of a part: equal exactly when its uncompressed bytes are, as far as SHA-256 can tell, and known without them.
+void lm_part_digest(const struct lm_plan *plan, const struct lm_part *part, struct lm_digest *digest);

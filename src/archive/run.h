@@ -21,6 +21,7 @@ struct lm_large {
 	struct lm_content_reader reader;
 	struct lm_sha256 hash;
 	size_t turn; // the next part that may read
+	enum lm_machine machine;
 };
 
 struct lm_zip_record {
@@ -45,8 +46,8 @@ struct lm_run {
 // The bytes of a member that is no large one; also checks them.
 [[nodiscard]] int lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out, struct lm_err *err);
 // `len` bytes of the content of a large member for piece `index`, after the pieces before have read theirs.
-[[nodiscard]] int lm_run_read_large(
-	struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len, struct lm_err *err);
+[[nodiscard]] int lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len,
+	enum lm_machine *machine, struct lm_err *err);
 // To the archive: append and hash.
 [[nodiscard]] int lm_run_write(struct lm_run *run, const void *bytes, size_t len, struct lm_err *err);
 

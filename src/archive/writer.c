@@ -38,29 +38,22 @@ lm_format_parse(const char *extension, enum lm_format *format)
 	return false;
 }
 
-static int
-level_of(const struct lm_archive_options *options)
-{
-	return options->level == LM_LEVEL_DEFAULT ? lm_codec_levels(options->format).usual : options->level;
-}
-
 void
 lm_archive_compressor(const struct lm_archive_options *options, char out[96])
 {
-	enum { MIB = 1024 * 1024, RULE = 1 };
-	const char *library = lm_codec_library(options->format);
-	if (library == nullptr)
-		(void)snprintf(out, 96, "none segment %d MiB rule %d", LM_SEGMENT_TARGET / MIB, RULE);
-	else
-		(void)snprintf(out, 96, "%s %s level %d segment %d MiB rule %d", library, lm_codec_version(options->format),
-			level_of(options), LM_SEGMENT_TARGET / MIB, RULE);
+	enum { MIB = 1024 * 1024, RULE = 2 };
+	char codec[64];
+	int level = lm_codec_level(options);
+	lm_codec_describe(options->format, level, codec);
+	(void)snprintf(out, 96, "%s segment %llu MiB rule %d", codec,
+		(unsigned long long)lm_codec_segment(options->format, level) / MIB, RULE);
 }
 
 int
 lm_archive_check(const struct lm_archive_options *options, struct lm_err *err)
 {
 	struct lm_level_range levels = lm_codec_levels(options->format);
-	int level = level_of(options);
+	int level = lm_codec_level(options);
 	if (level != 0 && levels.most == 0)
 		return lm_err_set(err, LM_E_USAGE, "'%s' has no levels", lm_format_extension(options->format));
 	if (level < levels.least || level > levels.most)
@@ -142,14 +135,18 @@ read_part(struct lm_large *large, const struct lm_part *part, const struct lm_en
 }
 
 int
-lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len, struct lm_err *err)
+lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len,
+	enum lm_machine *machine, struct lm_err *err)
 {
 	const struct lm_part *part = &run->plan.parts[index];
 	struct lm_large *large = &run->large[part->large_index];
-	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, (size_t)(part->skip / LM_SEGMENT_TARGET), err) < 0)
+	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, part->part_index, err) < 0)
 		return -1;
 	if (read_part(large, part, run->plan.members[part->member].entry, out, len, err) < 0)
 		return -1;
+	if (part->skip == 0)
+		large->machine = lm_machine_of(out, len);
+	*machine = large->machine;
 	lm_pipeline_pass_turn(pipeline, &large->turn);
 	return 0;
 }
@@ -166,6 +163,7 @@ make_piece(void *context, struct lm_pipeline *pipeline, size_t index, struct lm_
 {
 	struct writing *writing = context;
 	struct lm_worker *worker = take_worker(writing);
+	lm_part_digest(&writing->run.plan, &writing->run.plan.parts[index], &piece->digest);
 	int rc = writing->run.options->format == LM_FORMAT_ZIP
 		? lm_run_make_zip(&writing->run, worker, pipeline, index, piece, err)
 		: lm_run_make_tar(&writing->run, worker, pipeline, index, piece, err);
@@ -248,7 +246,7 @@ static void
 begin(struct lm_run *run, const struct lm_entries *entries, const struct lm_archive_options *options)
 {
 	run->options = options;
-	run->level = level_of(options);
+	run->level = lm_codec_level(options);
 	lm_plan_make(&run->plan, entries, options);
 	run->large = lm_alloc_array(run->plan.large_count, sizeof(*run->large));
 	run->segments = lm_alloc_array(run->plan.part_count, sizeof(*run->segments));

@@ -19,7 +19,7 @@ const char *lm_format_extension(enum lm_format format); // "tar.zst", without a 
 
 struct lm_archive_options {
 	enum lm_format format;
-	// of the codec: zstd 1 to 22 (3), xz 0 to 9 (6), gzip and zip 1 to 9 (6), tar 0; LM_LEVEL_DEFAULT: as in brackets
+	// of the codec: zstd 1 to 22, xz 0 to 9, gzip and zip 1 to 12, tar 0; or one of LM_LEVEL_*
 	int level;
 	unsigned jobs;      // threads, 0: one per processor; any number gives the same bytes
 	int64_t mtime_s;    // of every entry, 0 to 8589934591; zip: also clamped to 1980..2107, even seconds, as UTC
@@ -28,7 +28,8 @@ struct lm_archive_options {
 	const char *subject; // for events LM_EVENT_PROGRESS of step "publish" (begin and end are the caller's)
 };
 
-enum { LM_LEVEL_DEFAULT = -1, LM_SEGMENT_TARGET = 4 * 1024 * 1024 };
+// What they are for a format is in docs/performance.md, with the reasons.
+enum { LM_LEVEL_DEFAULT = -1, LM_LEVEL_FAST = -2, LM_LEVEL_MAX = -3 };
 
 // One independently compressed part of the archive (a zstd frame, gzip member, xz stream; a run of zip entries, or a
 // part of one).
@@ -36,15 +37,15 @@ struct lm_segment {
 	uint64_t offset, size;                 // in the archive
 	uint64_t content_offset, content_size; // in the uncompressed tar stream (zip: in all files one after the other)
 	uint64_t first_entry, entry_count;     // entries that begin in it; counted as `tar -t` lists them, from 0
-	struct lm_digest digest;               // of the uncompressed bytes
+	struct lm_digest digest; // of the uncompressed bytes by way of their files' digests: archive.md has the rule
 };
 
 struct lm_archive_result {
-	uint64_t size;            // bytes of the archive
-	struct lm_digest digest;  // of the archive
-	uint64_t content_size;    // bytes of the uncompressed tar stream (zip: sum of file sizes)
-	uint64_t entry_count;     // as `tar -t` lists them: folders count
-	char compressor[96];      // "zstd 1.5.4 level 3 segment 4 MiB rule 1"
+	uint64_t size; // bytes of the archive
+	struct lm_digest digest; // of the archive
+	uint64_t content_size; // bytes of the uncompressed tar stream (zip: sum of file sizes)
+	uint64_t entry_count; // as `tar -t` lists them: folders count
+	char compressor[96]; // "zstd 1.5.4 level 8 long segment 8 MiB rule 2"
 	struct lm_segment *segments; // yours to lm_free
 	size_t segment_count;
 };

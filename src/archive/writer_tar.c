@@ -10,8 +10,24 @@ append_zeros(struct lm_buf *out, size_t len)
 	out->len += len;
 }
 
+// Bytes of machine code in a segment.
+struct code {
+	uint64_t bytes[LM_MACHINE_COUNT];
+};
+
+// The machine whose code most of the segment is.
+static enum lm_machine
+most_code(const struct code *code, uint64_t total)
+{
+	for (enum lm_machine machine = LM_MACHINE_NONE + 1; machine < LM_MACHINE_COUNT; machine++)
+		if (code->bytes[machine] > total / 2)
+			return machine;
+	return LM_MACHINE_NONE;
+}
+
 static int
-append_members(struct lm_run *run, struct lm_worker *worker, const struct lm_part *part, struct lm_buf *raw, struct lm_err *err)
+append_members(struct lm_run *run, struct lm_worker *worker, const struct lm_part *part, struct lm_buf *raw, struct code *code,
+	struct lm_err *err)
 {
 	for (size_t i = 0; i < part->member_count; i++) {
 		const struct lm_member *member = &run->plan.members[part->member + i];
@@ -19,8 +35,10 @@ append_members(struct lm_run *run, struct lm_worker *worker, const struct lm_par
 		lm_member_tar_header(&run->plan, member, raw);
 		if (lm_member_type(member) != LM_ENTRY_FILE)
 			continue;
-		if (lm_run_read(worker, member, lm_buf_reserve(raw, size), err) < 0)
+		char *bytes = lm_buf_reserve(raw, size);
+		if (lm_run_read(worker, member, bytes, err) < 0)
 			return -1;
+		code->bytes[lm_machine_of(bytes, size)] += size;
 		raw->len += size;
 		append_zeros(raw, lm_tar_padding(size));
 	}
@@ -29,8 +47,10 @@ append_members(struct lm_run *run, struct lm_worker *worker, const struct lm_par
 
 // The bytes skip to skip + content_size of header, content and padding.
 static int
-append_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, struct lm_buf *raw, struct lm_err *err)
+append_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, struct lm_buf *raw, struct code *code,
+	struct lm_err *err)
 {
+	enum lm_machine machine = LM_MACHINE_NONE;
 	const struct lm_part *part = &run->plan.parts[index];
 	const struct lm_member *member = &run->plan.members[part->member];
 	uint64_t room = part->content_size - (part->end_blocks ? LM_TAR_END_BYTES : 0);
@@ -43,8 +63,9 @@ append_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, str
 	}
 	uint64_t done = part->skip == 0 ? 0 : part->skip - header.len, size = member->entry->size;
 	uint64_t left = done < size ? size - done : 0, len = left < room ? left : room;
-	if (lm_run_read_large(run, pipeline, index, lm_buf_reserve(raw, (size_t)len), (size_t)len, err) < 0)
+	if (lm_run_read_large(run, pipeline, index, lm_buf_reserve(raw, (size_t)len), (size_t)len, &machine, err) < 0)
 		return -1;
+	code->bytes[machine] += len;
 	raw->len += (size_t)len;
 	append_zeros(raw, (size_t)(room - len));
 	return 0;
@@ -56,17 +77,18 @@ lm_run_make_tar(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline
 {
 	const struct lm_part *part = &run->plan.parts[index];
 	bool plain = run->options->format == LM_FORMAT_TAR;
+	struct code code = {};
 	struct lm_buf *raw = plain ? &piece->bytes : &worker->raw;
 	lm_buf_clear(raw);
 	(void)lm_buf_reserve(raw, (size_t)part->content_size);
 
-	int rc = part->large ? append_large(run, pipeline, index, raw, err) : append_members(run, worker, part, raw, err);
+	int rc = part->large ? append_large(run, pipeline, index, raw, &code, err)
+			     : append_members(run, worker, part, raw, &code, err);
 	if (rc < 0)
 		return -1;
 	if (part->end_blocks)
 		append_zeros(raw, LM_TAR_END_BYTES);
-	lm_sha256_bytes(raw->ptr, raw->len, &piece->digest);
 	if (!plain)
-		lm_codec_compress(&worker->codec, raw->ptr, raw->len, &piece->bytes);
+		lm_codec_compress(&worker->codec, raw->ptr, raw->len, most_code(&code, raw->len), &piece->bytes);
 	return 0;
 }

@@ -151,7 +151,7 @@ append_member(
 
 	size_t at = out->len;
 	if (lm_member_type(member) == LM_ENTRY_FILE && len > 0)
-		lm_codec_deflate(&worker->codec, bytes, len, true, out);
+		lm_codec_deflate(&worker->codec, bytes, len, out);
 	record->deflated = out->len > at && out->len - at < len;
 	if (!record->deflated) {
 		out->len = at;
@@ -193,14 +193,15 @@ append_large(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *p
 	struct lm_zip_record begin = { .deflated = true, .descriptor = true };
 	size_t len = (size_t)part->content_size;
 	char *bytes = lm_buf_reserve(&worker->raw, len);
-	if (lm_run_read_large(run, pipeline, index, bytes, len, err) < 0)
+	enum lm_machine unused = LM_MACHINE_NONE;
+	if (lm_run_read_large(run, pipeline, index, bytes, len, &unused, err) < 0)
 		return -1;
 	worker->raw.len += len;
 	if (part->skip == 0)
 		put_local(run, &run->plan.members[part->member], &begin, &piece->bytes);
 	piece->head_bytes = piece->bytes.len;
 	piece->crc32 = (uint32_t)crc32_z(0, (const unsigned char *)bytes, len);
-	lm_codec_deflate(&worker->codec, bytes, len, part->last, &piece->bytes);
+	lm_codec_deflate_part(&worker->codec, bytes, len, part->last, &piece->bytes);
 	return 0;
 }
 
@@ -211,12 +212,8 @@ lm_run_make_zip(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline
 	const struct lm_part *part = &run->plan.parts[index];
 	lm_buf_clear(&worker->raw);
 	(void)lm_buf_reserve(&worker->raw, (size_t)part->content_size);
-	int rc = part->large ? append_large(run, worker, pipeline, index, piece, err)
-			     : append_members(run, worker, part, piece, err);
-	if (rc < 0)
-		return -1;
-	lm_sha256_bytes(worker->raw.ptr, worker->raw.len, &piece->digest);
-	return 0;
+	return part->large ? append_large(run, worker, pipeline, index, piece, err)
+			   : append_members(run, worker, part, piece, err);
 }
 
 static void

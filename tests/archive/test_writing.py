@@ -67,11 +67,11 @@ def test_content_from_files_and_deflate(write, tmp_path, format):
     (["--format", "tar.zst", "--level", "0"], "level 0 is not one of 'tar.zst': 1 to 22"),
     (["--format", "tar.zst", "--level", "23"], "level 23 is not one of 'tar.zst': 1 to 22"),
     (["--format", "tar.xz", "--level", "10"], "level 10 is not one of 'tar.xz': 0 to 9"),
-    (["--format", "tar.xz", "--level", "-2"], "level -2 is not one of 'tar.xz': 0 to 9"),
-    (["--format", "tar.gz", "--level", "0"], "level 0 is not one of 'tar.gz': 1 to 9"),
-    (["--format", "tar.gz", "--level", "10"], "level 10 is not one of 'tar.gz': 1 to 9"),
-    (["--format", "zip", "--level", "0"], "level 0 is not one of 'zip': 1 to 9"),
-    (["--format", "zip", "--level", "10"], "level 10 is not one of 'zip': 1 to 9"),
+    (["--format", "tar.xz", "--level", "-9"], "level -9 is not one of 'tar.xz': 0 to 9"),
+    (["--format", "tar.gz", "--level", "0"], "level 0 is not one of 'tar.gz': 1 to 12"),
+    (["--format", "tar.gz", "--level", "13"], "level 13 is not one of 'tar.gz': 1 to 12"),
+    (["--format", "zip", "--level", "0"], "level 0 is not one of 'zip': 1 to 12"),
+    (["--format", "zip", "--level", "13"], "level 13 is not one of 'zip': 1 to 12"),
     (["--format", "tar", "--level", "1"], "'tar' has no levels"),
     (["--format", "tar", "--mtime", "-1"], "the time of an archive is out of its range: -1"),
     (["--format", "tar", "--mtime", "8589934592"], "the time of an archive is out of its range: 8589934592"),
@@ -86,34 +86,44 @@ def test_options_out_of_range(write, tmp_path, options, text):
     assert sorted(os.listdir(tmp_path)) == ["tree"]
 
 
-@pytest.mark.parametrize("format, least, most", [("tar.zst", 1, 22), ("tar.xz", 0, 9), ("tar.gz", 1, 9), ("zip", 1, 9)])
+@pytest.mark.parametrize("format, least, most", [("tar.zst", (1, "", 8), (22, " long", 32)), ("tar.xz", (0, "", 16), (9, "", 32)),
+    ("tar.gz", (1, "", 4), (12, "", 4)), ("zip", (1, "", 4), (12, "", 4))])
 def test_levels(write, tmp_path, format, least, most):
+    """The level, how it is done and the size of segments are recorded."""
     trees.write(tmp_path / "tree", {"a": trees.text(1, 100_000)})
-    made = {level: write(tmp_path / "tree", tmp_path / "a", "--format", format, "--level", str(level)).json() for level in
-        (least, most)}
-    assert made[least]["size"] > made[most]["size"]
-    for level, result in made.items():
-        assert f" level {level} segment 4 MiB rule 1" in result["compressor"]
+    made = [write(tmp_path / "tree", tmp_path / "a", "--format", format, "--level", str(level)).json() for level, _, _ in
+        (least, most)]
+    assert made[0]["size"] > made[1]["size"]
+    for (level, how, segment), result in zip((least, most), made):
+        assert result["compressor"].endswith(f" level {level}{how} segment {segment} MiB rule 2")
 
 
-@pytest.mark.parametrize("format, library, level", [("tar.zst", "zstd", 3), ("tar.xz", "liblzma", 6), ("tar.gz", "zlib", 6),
-    ("zip", "zlib", 6)])
-def test_compressor(write, tmp_path, format, library, level):
+def pkg_config(name):
+    return subprocess.run(["pkg-config", "--modversion", name], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("format, library, rest", [
+    ("tar.zst", "zstd", "level 8 long segment 8 MiB rule 2"),
+    ("tar.xz", "liblzma", "level 6 segment 16 MiB rule 2"),
+    ("tar.gz", "libdeflate", "level 6 segment 4 MiB rule 2"),
+    ("zip", "libdeflate", f"and zlib {zlib.ZLIB_RUNTIME_VERSION} level 6 segment 4 MiB rule 2"),
+])
+def test_compressor(write, tmp_path, format, library, rest):
     """The same before anything is written and afterwards; the version is that of the library."""
     (tmp_path / "tree").mkdir()
     before = write(tmp_path / "tree", None, "--format", format).json()["compressor"]
     assert before == write(tmp_path / "tree", tmp_path / "a", "--format", format).json()["compressor"]
-    name, version, rest = before.split(" ", 2)
-    assert (name, rest) == (library, f"level {level} segment 4 MiB rule 1")
+    name, version, end = before.split(" ", 2)
+    assert (name, end) == (library, rest)
     programs = {"zstd": ["zstd", "-qV"], "liblzma": ["xz", "--version"]}
     if library in programs:
         assert version in subprocess.run(programs[library], capture_output=True, text=True, check=True).stdout
     else:
-        assert version == zlib.ZLIB_RUNTIME_VERSION
+        assert version == pkg_config("libdeflate")
 
 
 def test_compressor_of_plain_tar(archive):
-    assert archive("tar")[1]["compressor"] == "none segment 4 MiB rule 1"
+    assert archive("tar")[1]["compressor"] == "none segment 4 MiB rule 2"
 
 
 def run_measured(*argv):

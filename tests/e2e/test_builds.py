@@ -231,8 +231,8 @@ def test_all_metadata_is_lost(small):
 
 
 @pytest.mark.parametrize("options, name, compressor", [
-    (["--format", "zip"], "app-one.zip", "zlib"),
-    (["--format", "tar.gz"], "app-one.tar.gz", "zlib"),
+    (["--format", "zip"], "app-one.zip", "libdeflate"),
+    (["--format", "tar.gz"], "app-one.tar.gz", "libdeflate"),
     (["--level", "5"], "app-one.tar.zst", "zstd"),
 ])
 def test_other_format(small, options, name, compressor):

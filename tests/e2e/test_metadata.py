@@ -11,6 +11,7 @@ import tarfile
 import pytest
 
 import deploy
+import segment_rule
 
 pytestmark = pytest.mark.network  # a cold store fetches wheels
 TIME = "2026-06-01T00:00:00Z"  # exclude-newer of the sample
@@ -64,7 +65,7 @@ def test_fields(published, layers, name):
     layer = dict(layers[name])
     computed = {key: layer.pop(key) for key in COMPUTED}
     assert set(computed["archive_hashes"]) == {"sha256"}
-    assert re.fullmatch(r"zstd \d+\.\d+\.\d+ level 3 segment 4 MiB rule \d+", computed["compressor"])
+    assert re.fullmatch(r"zstd \d+\.\d+\.\d+ level 8 long segment 8 MiB rule \d+", computed["compressor"])
     for key in ("content_hash", "inputs_hash", "requirements_hash"):
         assert re.fullmatch("sha256:[0-9a-f]{64}", computed[key])
     assert all(type(computed[key]) is int for key in ("archive_size", "content_size", "entry_count"))
@@ -163,13 +164,15 @@ def test_segments(published, layers, name):
         "archive_hashes", "archive_size", "compressor", "content_size", "entry_count")}
     archive = (published.out / layer["archive_name"]).read_bytes()
     plain = plain_tar(published.out / layer["archive_name"])
+    members = segment_rule.member_digests(plain)
     offset = content = entry = 0
     for segment in segments:
         assert (segment["offset"], segment["content_offset"], segment["first_entry"]) == (offset, content, entry)
         part = subprocess.run(["zstd", "-dcq"], input=archive[offset:offset + segment["size"]], check=True,
             stdout=subprocess.PIPE).stdout
         assert part == plain[content:content + segment["content_size"]]
-        assert segment["content_hash"] == "sha256:" + sha256(part)
+        assert segment["content_hash"] == "sha256:" + segment_rule.segment_digest(
+            members, content, content + len(part), len(plain), 8 << 20)
         offset, content, entry = offset + segment["size"], content + len(part), entry + segment["entry_count"]
     assert (offset, content, entry) == (len(archive), len(plain), layer["entry_count"])
 

@@ -84,7 +84,7 @@ def test_layers_for_other_platforms_are_left_out(small):
 
 
 @pytest.mark.parametrize("options, sentence", [
-    (["--format", "zip", "--level", "19"], "level 19 is not one of 'zip': 1 to 9"),
+    (["--format", "zip", "--level", "19"], "level 19 is not one of 'zip': 1 to 12"),
     (["--format", "tar.xz", "--level", "10"], "level 10 is not one of 'tar.xz': 0 to 9"),
     (["--format", "tar", "--level", "1"], "'tar' has no levels"),
 ])

@@ -24,7 +24,8 @@ def published(lamina, warm_store, runtimes, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         private.enter(patch, folder / "private")
         spec = private.copy_sample(folder / "sample_project") / "venvstacks.toml"
-        run_program(lamina, "publish", "--store", warm_store, "--platform", "all", "--output-dir", folder / "out", spec).ok()
+        run_program(lamina, "publish", "--store", warm_store, "--platform", "all", "--output-dir", folder / "out", spec,
+            timeout_s=300).ok()
     return folder / "out"
 
 

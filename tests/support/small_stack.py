@@ -13,7 +13,7 @@ LOCAL = ("--no-index", "--local-wheels", "../wheels")  # options, when the wheel
 UV = 'exclude-newer = "2030-01-01T00:00:00Z"'  # what `locked_at` becomes: two locks have the same bytes
 VERSION = "3.11.11"
 SEED = 20240601
-LARGE = 5 << 20  # of one file: more than one segment
+LARGE = 13 << 20  # of one file: it has a segment of its own
 LAYERS = """\
 [[runtimes]]
 name = "small-runtime"
@@ -91,7 +91,7 @@ def make_runtime(path, files=()):
 
 
 def make_wheels(folder):
-    """alpha, beta (with a file of several segments), gamma (which needs beta)."""
+    """alpha, beta (with a file that has a segment of its own), gamma (which needs beta)."""
     folder.mkdir(parents=True, exist_ok=True)
     many = {f"alpha/part_{number}.py": b"number = %d\n" % number for number in range(30)}
     wheelhouse.make_wheel(folder, "alpha-1.0", {"alpha/__init__.py": b"", **many})

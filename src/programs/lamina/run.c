@@ -99,17 +99,32 @@ choose_platforms(struct lm_run *run, struct lm_err *err)
 }
 
 static int
+choose_level(struct lm_run *run, struct lm_err *err)
+{
+	enum { MOST = 22 };
+	const char *given = run->cli.level;
+	uint64_t level = 0;
+	run->level = LM_LEVEL_DEFAULT;
+	if (given == nullptr)
+		return 0;
+	if (lm_cstr_equal(given, "fast"))
+		run->level = LM_LEVEL_FAST;
+	else if (lm_cstr_equal(given, "max"))
+		run->level = LM_LEVEL_MAX;
+	else if (lm_parse_u64(lm_str_of(given), MOST, &level))
+		run->level = (int)level;
+	else
+		return lm_err_set(err, LM_E_USAGE, "--level is '%s', not 'fast', 'max' or a number from 0 to %d", given, MOST);
+	return 0;
+}
+
+static int
 choose_format(struct lm_run *run, struct lm_err *err)
 {
 	static const char *const names[] = { "tar.zst", "tar.xz", "tar.gz", "zip", "tar" };
 	const char *format = run->cli.format, *near = nullptr;
-	uint64_t level = 0;
-	run->level = LM_LEVEL_DEFAULT;
-	if (run->cli.level != nullptr) {
-		if (read_number("--level", run->cli.level, 22, &level, err) < 0)
-			return -1;
-		run->level = (int)level;
-	}
+	if (choose_level(run, err) < 0)
+		return -1;
 	run->has_format = format != nullptr;
 	if (format == nullptr || lm_format_parse(format, &run->format))
 		return 0;
