@@ -42,7 +42,7 @@ def test_skips_tell_why(checkout):
         "3 passed, 0 failed, 1 skipped"]
     assert checkout.said("test", "-k", "nothing", code=0) == [
         "skip  test             1 skipped",
-        "      skipped test: the arguments choose no test",
+        "      skipped test: no test is chosen",
         "0 passed, 0 failed, 1 skipped"]
 
 
