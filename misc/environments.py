@@ -267,4 +267,4 @@ def give_arguments(everything, names, args):
     problem = selection.unknown(choices, files)
     if problem:
         raise Wrong(problem)
-    return names
+    return {name for name in names if not everything[name].plan.choices or everything[name].files()}

@@ -137,6 +137,7 @@ def test_unit_tests_in_c(checkout):
     checkout.write("tests/a/test_x.py", "def test_a():\n    pass\n")
     assert checkout.said("test", "-m", "unit", code=1) == [
         "ok    test             1 passed", *want, "2 passed, 1 failed, 0 skipped"]
+    assert checkout.said("unit", "test", "--", "test_x", code=0) == ["ok    test             1 passed", "1 passed, 0 failed, 0 skipped"]
     assert checkout.said("test", "-m", "not contract", code=0) == ["ok    test             1 passed", "1 passed, 0 failed, 0 skipped"]
 
 
