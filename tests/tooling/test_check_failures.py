@@ -1,7 +1,12 @@
 """./check in a small checkout: what it says of a failure, known flaky tests, time limits, and what a test leaves behind."""
 
 import datetime
+import os
 import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +124,21 @@ def test_time_of_all(checkout):
     assert re.findall(r"FAILED (.*)", text)[-1] == "tests/a/test_f.py was not run: 'test' took more than 4 seconds"
     assert "seconds, the rest of 4 for all of 'test'" in text
     assert lines[-1] == "0 passed, 5 failed, 0 skipped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended_in_the_middle(checkout, tmp_path, number):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    checkout.write("tests/a/test_x.py", f"import subprocess\n\n\ndef test_x():\n    open({str(fifo)!r}, 'w').close()\n"
+        "    subprocess.run(['sleep', '1000'])\n")
+    process = subprocess.Popen([sys.executable, checkout.folder / "check", "test"], stdout=subprocess.PIPE, cwd=checkout.folder,
+        env={**os.environ, "LAMINA_CHECK_PATIENCE": "1"})
+    fifo.read_text()  # until the test has opened and closed it
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"")
+    assert list(Path(os.environ["TMPDIR"]).glob("lamina-check-*")) == []
 
 
 def test_unit_tests_in_c(checkout):
