@@ -9,6 +9,7 @@ import fake_provider
 def shared_provider():
     with fake_provider.fake_provider() as provider:
         yield provider
+        assert provider.stop() == 0  # what sanitizers find is another code
 
 
 @pytest.fixture
