@@ -39,8 +39,8 @@ lm_str_starts(struct lm_str text, struct lm_str prefix)
 bool
 lm_str_ends(struct lm_str text, struct lm_str suffix)
 {
-	return text.len >= suffix.len &&
-		lm_str_equal((struct lm_str){ text.ptr + (text.len - suffix.len), suffix.len }, suffix);
+	size_t before = text.len - suffix.len;
+	return text.len >= suffix.len && (suffix.len == 0 || memcmp(text.ptr + before, suffix.ptr, suffix.len) == 0);
 }
 
 size_t
@@ -305,6 +305,8 @@ lm_glob_match(const char *pattern, const char *text)
 bool
 lm_utf8_valid(struct lm_str text)
 {
+	if (text.len == 0)
+		return true;
 	const unsigned char *p = (const unsigned char *)text.ptr, *end = p + text.len;
 	while (p < end) {
 		unsigned char c = *p++;

@@ -105,7 +105,10 @@ is_port_number(struct lm_str text)
 {
 	if (text.len == 1)
 		return is_digit(text.ptr[0]);
-	return text.len == 2 && text.ptr[0] == '\xC2' && memchr("\xB9\xB2\xB3", text.ptr[1], 3) != nullptr;
+	if (text.len != 2)
+		return false;
+	unsigned char first = (unsigned char)text.ptr[0], last = (unsigned char)text.ptr[1];
+	return first == 0xC2 && (last == 0xB9 || last == 0xB2 || last == 0xB3);
 }
 
 // Windows keeps these names for devices, whatever follows the first dot, and blanks before it.

@@ -370,7 +370,8 @@ after_value(struct walk *w, const char *const *begins)
 		if (c != (level->object ? '}' : ']'))
 			return fail_expected(w, level->object ? "',' or '}'" : "',' or ']'");
 		struct lm_json_scan *scan = w->scan;
-		if (check_keys(w, scan->keys + level->first_key, scan->key_count - level->first_key) < 0)
+		size_t count = scan->key_count - level->first_key;
+		if (count > 0 && check_keys(w, scan->keys + level->first_key, count) < 0)
 			return -1;
 		scan->key_count = level->first_key;
 		enum lm_json_kind kind = level->object ? LM_JSON_OBJECT : LM_JSON_ARRAY;
