@@ -1,0 +1,75 @@
+# Builds with clang of the distribution, for what zig has no runtime for: sanitizers, coverage, and fuzzing with libFuzzer.
+#
+#   make -f misc/clang.mk KIND=sanitize     zig-out-sanitize/{bin,tests}: AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer
+#   make -f misc/clang.mk KIND=thread       zig-out-thread/{bin,tests}: ThreadSanitizer
+#   make -f misc/clang.mk KIND=coverage     zig-out-coverage/{bin,tests}
+#   make -f misc/clang.mk KIND=fuzz         zig-out-fuzz/fuzz_*
+#
+# Sources are found by folder, as build.zig does it. Everything is in one archive, so that a program takes what it needs.
+CC = clang-19
+AR = llvm-ar-19
+KIND ?= coverage
+OUT = zig-out-$(KIND)
+OBJ = $(OUT)/objects
+LIBRARIES = libarchive zlib liblzma libzstd libcrypto sqlite3 libcurl jansson libutf8proc libdeflate libpq libmicrohttpd
+VERSION := $(shell sed -n 's/^ *\.version = "\(.*\)",/\1/p' build.zig.zon)
+
+FLAGS_coverage = -O1 -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation
+LINK_coverage = -fprofile-instr-generate
+FLAGS_fuzz = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LINK_fuzz = -fsanitize=fuzzer,address,undefined
+FLAGS_sanitize = -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LINK_sanitize = -fsanitize=address,undefined
+FLAGS_thread = -O1 -fsanitize=thread
+LINK_thread = -fsanitize=thread
+FLAGS = -std=c23 -g -D_GNU_SOURCE=1 -fno-strict-aliasing -Isrc -Iinclude -I$(OUT)/include $(FLAGS_$(KIND)) $(shell pkg-config --cflags $(LIBRARIES))
+LINK = $(LINK_$(KIND)) $(shell pkg-config --libs $(LIBRARIES)) -lm -lpthread
+
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+LIBRARY = $(OUT)/liball.a
+COMMON = $(call objects,$(wildcard src/programs/common/*.c))
+PROGRAMS = $(patsubst src/programs/%/main.c,$(OUT)/bin/%,$(wildcard src/programs/*/main.c))
+TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tests/%,$(wildcard tests/tools/*.c))
+UNITS = $(foreach file,$(wildcard tests/unit/*/test_*.c),$(OUT)/tests/$(notdir $(patsubst %/,%,$(dir $(file))))_$(basename $(notdir $(file))))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.SECONDEXPANSION:
+.SECONDARY:
+.PHONY: all coverage fuzz sanitize thread
+all: $(KIND)
+coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS)
+fuzz: $(FUZZERS)
+
+$(OUT)/include/lamina/version.h: build.zig.zon
+	@mkdir -p $(@D)
+	printf '#pragma once\n#define LAMINA_VERSION "%s"\n' '$(VERSION)' > $@
+
+$(OBJ)/%.o: %.c $(OUT)/include/lamina/version.h
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -Itests/support -MMD -MP -c $< -o $@
+
+$(LIBRARY): $(call objects,$(wildcard src/*/*.c) $(wildcard src/db/postgres/*.c))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(OUT)/bin/%: $$(call objects,$$(wildcard src/programs/$$*/*.c)) $(COMMON) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) -o $@
+
+$(TOOLS): $(OUT)/tests/%: $(OBJ)/tests/tools/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) -o $@
+
+$(FUZZERS): $(OUT)/%: $(OBJ)/tests/fuzz/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) -o $@
+
+# tests/unit/os/test_file.c becomes tests/os_test_file
+define unit
+$(OUT)/tests/$(notdir $(patsubst %/,%,$(dir $(1))))_$(basename $(notdir $(1))): $(call objects,$(1)) $(LIBRARY)
+	@mkdir -p $$(@D)
+	$(CC) $$^ $(LINK) -lcmocka -o $$@
+endef
+$(foreach file,$(wildcard tests/unit/*/test_*.c),$(eval $(call unit,$(file))))
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
