@@ -99,19 +99,29 @@ refuse(struct work *work, const struct lm_fake_row *row, const struct lm_fake_ru
 	return write_error(inside ? &work->output : errors_of(work), &line, err);
 }
 
+// The length of the character that begins here, in a text as it is written in JSON.
+static size_t
+character(struct lm_str text, size_t at)
+{
+	size_t len = 1;
+	if (text.ptr[at] == '\\') {
+		struct lm_str rest = { text.ptr + at, text.len - at };
+		bool pair = rest.len >= 12 && lm_str_starts(rest, LM_STR("\\u")) &&
+			(rest.ptr[2] == 'd' || rest.ptr[2] == 'D') && strchr("89abAB", rest.ptr[3]) != nullptr;
+		return pair ? 12 : lm_str_starts(rest, LM_STR("\\u")) ? 6 : 2;
+	}
+	while (at + len < text.len && (text.ptr[at + len] & 0xc0) == 0x80)
+		len++;
+	return len;
+}
+
 // The first half of a text as it is written in JSON: no escape and no character is cut in two.
 static struct lm_str
 first_half(struct lm_str text)
 {
-	size_t half = text.len / 2, at = 0;
-	while (at < half) {
-		size_t step = text.ptr[at] != '\\' ? 1 : at + 1 < text.len && text.ptr[at + 1] == 'u' ? 6 : 2;
-		while (step == 1 && at + step < text.len && (text.ptr[at + step] & 0xc0) == 0x80 && (text.ptr[at] & 0x80))
-			step++;
-		if (at + step > half)
-			break;
-		at += step;
-	}
+	size_t at = 0;
+	while (at < text.len && at + character(text, at) <= text.len / 2)
+		at += character(text, at);
 	return (struct lm_str){ text.ptr, at };
 }
 

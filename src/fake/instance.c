@@ -85,7 +85,7 @@ make_number(struct maker *maker, const json_t *schema, bool whole, struct lm_err
 	double above = bound(schema, "exclusiveMinimum", -INFINITY), below = bound(schema, "exclusiveMaximum", INFINITY);
 	double step = bound(schema, "multipleOf", whole ? 1 : 0), number = 0;
 
-	if (above >= low || below <= high) {
+	if ((isfinite(above) && above >= low) || (isfinite(below) && below <= high)) {
 		// an open end: take the middle, or go one away from it
 		double from = fmax(low, above), to = fmin(high, below);
 		if (whole)

@@ -340,20 +340,42 @@ completed(void *context, struct MHD_Connection *connection, void **slot, enum MH
 
 // ---- start and stop
 
+// A socket of our own: which port it got is known before the first thread begins.
+static int
+open_socket(struct lm_fake *fake, uint16_t port, struct lm_err *err)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(address);
+	const int on = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, SOMAXCONN) < 0 ||
+		getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+		lm_err_sys(err, errno, "cannot listen on port %u of 127.0.0.1", port);
+		lm_fd_close(&fd);
+		return -1;
+	}
+	fake->port = ntohs(address.sin_port);
+	return fd;
+}
+
 static int
 listen_on(struct lm_fake *fake, uint16_t port, struct lm_err *err)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = open_socket(fake, port, err);
+	if (fd < 0)
+		return -1;
 	errno = 0;
-	fake->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, port,
-		nullptr, nullptr, handle, fake, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_NOTIFY_COMPLETED,
-		completed, nullptr, MHD_OPTION_CONNECTION_LIMIT, (unsigned)LM_FAKE_MAX_CONNECTIONS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LM_FAKE_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)LM_FAKE_IDLE_S, MHD_OPTION_END);
-	if (fake->daemon == nullptr)
-		return lm_err_sys(err, errno, "cannot listen on port %u of 127.0.0.1", port);
-	fake->port = MHD_get_daemon_info(fake->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
-	return 0;
+	fake->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0,
+		nullptr, nullptr, handle, fake, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, completed, nullptr,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)LM_FAKE_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)LM_FAKE_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)LM_FAKE_IDLE_S, MHD_OPTION_END);
+	if (fake->daemon != nullptr)
+		return 0; // it closes the socket
+	lm_err_sys(err, errno, "cannot start a server on port %u of 127.0.0.1", fake->port);
+	lm_fd_close(&fd);
+	return -1;
 }
 
 static int
