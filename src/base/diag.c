@@ -30,35 +30,52 @@ lm_diags_add(struct lm_diags *diags, bool warning, const char *file, uint32_t li
 		diags->errors++;
 }
 
+struct ranked {
+	const struct lm_diag *diag;
+	size_t file; // rank, by when a file was first found faulty
+};
+
 static int
 by_place(const void *a, const void *b)
 {
-	const struct lm_diag *x = *(const struct lm_diag *const *)a, *y = *(const struct lm_diag *const *)b;
-	if (x->line != y->line)
-		return x->line < y->line ? -1 : 1;
-	if (x->column != y->column)
-		return x->column < y->column ? -1 : 1;
-	return (x > y) - (x < y); // both are in one array: order of finding
+	const struct ranked *x = a, *y = b;
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	if (x->diag->line != y->diag->line)
+		return x->diag->line < y->diag->line ? -1 : 1;
+	if (x->diag->column != y->diag->column)
+		return x->diag->column < y->diag->column ? -1 : 1;
+	return (x->diag > y->diag) - (x->diag < y->diag); // both are in one array: order of finding
+}
+
+static void
+format_diag(const struct lm_diag *d, struct lm_buf *out)
+{
+	lm_buf_text(out, d->file);
+	if (d->line != 0)
+		lm_buf_format(out, ":%u", d->line);
+	if (d->line != 0 && d->column != 0)
+		lm_buf_format(out, ":%u", d->column);
+	lm_buf_text(out, d->warning ? ": warning: " : ": error: ");
+	if (d->layer != nullptr)
+		lm_buf_format(out, "layer '%s': ", d->layer);
+	lm_buf_format(out, "%s\n", d->text);
 }
 
 void
 lm_diags_format(const struct lm_diags *diags, struct lm_buf *out)
 {
-	LM_AUTO(lm_free_ptr) const struct lm_diag **order = lm_alloc_array(diags->count, sizeof(struct lm_diag *));
-	for (size_t i = 0; i < diags->count; i++)
-		order[i] = &diags->items[i];
+	LM_AUTO(lm_free_ptr) struct ranked *order = lm_alloc_array(diags->count, sizeof *order);
+	for (size_t i = 0; i < diags->count; i++) {
+		size_t first = 0;
+		while (strcmp(diags->items[first].file, diags->items[i].file) != 0)
+			first++;
+		order[i] = (struct ranked){ &diags->items[i], first };
+	}
 	if (diags->count > 1)
 		qsort(order, diags->count, sizeof *order, by_place);
-	for (size_t i = 0; i < diags->count; i++) {
-		const struct lm_diag *d = order[i];
-		lm_buf_text(out, d->file);
-		if (d->line != 0)
-			lm_buf_format(out, ":%u:%u", d->line, d->column);
-		lm_buf_text(out, d->warning ? ": warning: " : ": error: ");
-		if (d->layer != nullptr)
-			lm_buf_format(out, "layer '%s': ", d->layer);
-		lm_buf_format(out, "%s\n", d->text);
-	}
+	for (size_t i = 0; i < diags->count; i++)
+		format_diag(order[i].diag, out);
 }
 
 void

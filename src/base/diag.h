@@ -21,6 +21,7 @@ struct lm_diags {
 void lm_diags_add(struct lm_diags *diags, bool warning, const char *file, uint32_t line, uint32_t column, const char *layer,
 	const char *format, ...) LM_PRINTF(7, 8);
 
-// Append "file:line:column: error: layer 'x': text\n" for each, in order of line, then column.
+// Append "file:line:column: error: layer 'x': text\n" for each, without what is not known; files in the order in which they were
+// found faulty, then by line and column.
 void lm_diags_format(const struct lm_diags *diags, struct lm_buf *out);
 void lm_diags_release(struct lm_diags *diags);

@@ -90,6 +90,24 @@ lm_runs_add_slice(struct lm_runs *runs, const struct lm_lease *lease, const stru
 }
 
 int
+lm_runs_known_ids(
+	struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count, uint32_t *first_sources, struct lm_err *err)
+{
+	LM_AUTO(lm_stmt_done_ptr) struct lm_stmt *stmt = nullptr;
+	if (LM_QUERY(runs, &stmt, err, "SELECT source FROM items WHERE run = ? AND item_id = ?", lm_i(run)) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		lm_stmt_bind_str(stmt, 2, ids[i]);
+		int rc = lm_stmt_step(stmt, err);
+		if (rc < 0)
+			return -1;
+		first_sources[i] = rc == 1 ? (uint32_t)lm_stmt_i64(stmt, 0) : UINT32_MAX;
+		lm_stmt_again(stmt);
+	}
+	return 0;
+}
+
+int
 lm_runs_slice_marks(
 	struct lm_runs *runs, int64_t run, uint32_t source, struct lm_slice_mark **out, size_t *count, struct lm_err *err)
 {

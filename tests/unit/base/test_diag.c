@@ -54,6 +54,20 @@ stable(void **state)
 	assert_string_equal(lm_buf_cstr(&out), lm_buf_cstr(&want));
 }
 
+// File by file, in the order of the first finding; a column that is not known is left out.
+static void
+several_files(void **state)
+{
+	(void)state;
+	LM_AUTO(lm_buf_release) struct lm_buf out = {};
+	LM_AUTO(lm_diags_release) struct lm_diags diags = {};
+	lm_diags_add(&diags, false, "b.csv", 7, 0, nullptr, "one");
+	lm_diags_add(&diags, false, "a.csv", 1, 2, nullptr, "two");
+	lm_diags_add(&diags, false, "b.csv", 2, 0, nullptr, "three");
+	lm_diags_format(&diags, &out);
+	assert_string_equal(out.ptr, "b.csv:2: error: three\nb.csv:7: error: one\na.csv:1:2: error: two\n");
+}
+
 int
 main(void)
 {
@@ -61,6 +75,7 @@ main(void)
 		cmocka_unit_test(empty),
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(stable),
+		cmocka_unit_test(several_files),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
