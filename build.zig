@@ -60,13 +60,16 @@ pub fn build(b: *std.Build) void {
     b.installArtifact(batch);
 
     for (cx.find("man", "", ".1")) |page| b.installFile(page, b.fmt("share/man/man1/{s}", .{std.fs.path.basename(page)}));
-    // the program makes its completions, where it can run
+    // the programs make their completions, where they can run
     const host = b.graph.host.result;
     if (cx.target.result.cpu.arch == host.cpu.arch and cx.target.result.os.tag == host.os.tag) {
-        inline for (.{ .{ "bash", "bash-completion/completions/lamina" }, .{ "zsh", "zsh/site-functions/_lamina" } }) |shell| {
-            const run = b.addRunArtifact(lamina);
-            run.addArgs(&.{ "completion", shell[0] });
-            b.getInstallStep().dependOn(&b.addInstallFile(run.captureStdOut(.{}), "share/" ++ shell[1]).step);
+        inline for (.{ .{ "bash", "bash-completion/completions/" }, .{ "zsh", "zsh/site-functions/_" } }) |shell| {
+            for ([_]*std.Build.Step.Compile{ lamina, batch }) |program| {
+                const run = b.addRunArtifact(program);
+                run.addArgs(&.{ "completion", shell[0] });
+                const to = b.fmt("share/" ++ shell[1] ++ "{s}", .{program.name});
+                b.getInstallStep().dependOn(&b.addInstallFile(run.captureStdOut(.{}), to).step);
+            }
         }
     }
     // for pkg-config: the library is static, so who links it links what it stands on

@@ -66,7 +66,7 @@ def test_sections(name):
 
 def test_every_page_is_named_by_the_others():
     names = {path.stem for path in (paths.ROOT / "man").glob("*.1")}
-    assert names == {"lamina", *(f"lamina-{command}" for command in COMMANDS)}
+    assert names == {"lamina", "lamina-batch", *(f"lamina-{command}" for command in COMMANDS)}
     for name in names:
         assert set(re.findall(r"^\.Xr (\S+) 1", section(page(name), "SEE ALSO"), re.MULTILINE)) == names - {name}
 

@@ -20,9 +20,9 @@ static const char *const titles[] = { [GROUP_RUN] = "The run",
 
 static const struct lm_command_info commands[] = {
 	{ LM_BATCH_START, "start", "", "read the inputs, check every row, submit",
-		"Nothing is sent before all rows were read and are good. A run that exists is gone\n"
-		"on with, when it is asked for the same; the run's id is printed before anything\n"
-		"else happens.",
+		"Nothing is sent before all rows were read and are good. 'start' on a run that\n"
+		"exists goes on with it, when it asks for the same. The run's id is printed before\n"
+		"anything else happens.",
 		"  lamina-batch start --input items.jsonl --id-field id --prompt-field text \\\n"
 		"      --model gpt-5-mini --run-id tuesday\n"
 		"  lamina-batch start --input a.csv --input b.parquet --id-field id \\\n"
@@ -32,16 +32,16 @@ static const struct lm_command_info commands[] = {
 	{ LM_BATCH_STATUS, "status", "", "say how a run stands", "One line of JSON. Nothing is asked of the provider.",
 		"  lamina-batch status --run-id tuesday | jq .status", DONE, NO_FILES },
 	{ LM_BATCH_WAIT, "wait", "", "submit, poll and take in answers until the run is finished",
-		"It can be ended and started again at any time. When another process works on the\n"
-		"run, it waits for that one to finish or to go away.",
+		"It can be ended and started again at any time. When another process works on\n"
+		"the run, it waits for that one to finish or to go away.",
 		"  lamina-batch wait --run-id tuesday --timeout 3600", DONE, NO_FILES },
 	{ LM_BATCH_STEP, "step", "", "do what can be done now, and end: for cron",
-		"One round of what 'wait' does. When another process works on the run, nothing is\n"
-		"done, and that is no failure.",
+		"One round of what 'wait' does. When another process works on the run, nothing\n"
+		"is done, and that is no failure.",
 		"  */10 * * * * lamina-batch step --run-id tuesday", DONE, NO_FILES },
 	{ LM_BATCH_RESULTS, "results", "", "write results as JSON lines or CSV",
-		"Every item of a finished run, in the order of the inputs; or, at any time, terminal\n"
-		"results in the order in which they came, with --after-sequence.",
+		"Every item of a finished run, in the order of the inputs; or, at any time,\n"
+		"terminal results in the order in which they came, with --after-sequence.",
 		"  lamina-batch results --run-id tuesday --output results.jsonl\n"
 		"  lamina-batch results --run-id tuesday --after-sequence 1200 --limit 500",
 		DONE, NO_FILES },
@@ -209,7 +209,7 @@ static const struct lm_option_row rows[] = {
 		AT(db_schema), "PostgreSQL: where the tables are (default: lamina_batch)" },
 	{ GROUP_STORE, "artifacts", 0, "DIR", ALL & ~(LM_BATCH_VALIDATE | LM_BATCH_ESTIMATE), LM_OPTION_TEXT, false,
 		AT(artifacts), "folder of the runs' files (default: beside the SQLite file)" },
-	{ GROUP_STORE, "python", 0, "PROGRAM", READS, LM_OPTION_TEXT, false, AT(python),
+	{ GROUP_STORE, "python", 0, "PROGRAM", READS | CALLS, LM_OPTION_TEXT, false, AT(python),
 		"a Python with pyarrow, for Parquet (default: LAMINA_BATCH_PYTHON, else python3)" },
 
 	{ GROUP_OTHER, "quiet", 'q', nullptr, ALL, LM_OPTION_DOWN, false, AT(verbosity), "errors only" },
@@ -264,8 +264,8 @@ words_for(const char *argument)
 const struct lm_program lm_batch_program = {
 	.name = "lamina-batch",
 	.usage = "COMMAND [OPTION]...",
-	.purpose = "Send items from files through an LLM provider's batch API. Whatever happens in the\n"
-		   "hours in between, nothing is lost and nothing is submitted twice.\n",
+	.purpose = "Send items from files through an LLM provider's batch API. Whatever happens in\n"
+		   "the hours in between, nothing is lost and nothing is submitted twice.\n",
 	.hint = "Example:\n"
 		"  lamina-batch start --input items.jsonl --id-field id --prompt-field text \\\n"
 		"      --model gpt-5-mini --run-id tuesday\n"
