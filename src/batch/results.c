@@ -8,6 +8,8 @@
 #include "text/csv.h"
 #include "text/json_scan.h"
 
+#include <string.h>
+
 enum {
 	PAGE_ITEMS = 2000,
 	PIECE_BYTES = 1 << 20, // handed on at once
@@ -20,7 +22,7 @@ struct writer {
 	struct lm_answer_files answers;
 	struct lm_answer answer; // of the item in hand
 	bool answered;
-	struct lm_str row;
+	struct lm_str row, line;
 	struct lm_buf out;
 };
 
@@ -36,15 +38,14 @@ release(struct writer *writer)
 static int
 look_up(struct writer *writer, const struct lm_item *item, struct lm_err *err)
 {
-	struct lm_str line = {};
 	if (lm_line_reader_at(&writer->rows, item->row_offset, item->row_length, &writer->row, err) < 0)
 		return -1;
 	writer->answered = item->length > 0;
 	if (!writer->answered)
 		return 0;
-	if (lm_answer_files_line(&writer->answers, item->batch, item->file, item->offset, item->length, &line, err) < 0)
+	if (lm_answer_files_line(&writer->answers, item->batch, item->file, item->offset, item->length, &writer->line, err) < 0)
 		return -1;
-	return lm_provider_read(writer->results->provider, line, item->file != 0, &writer->answer, err);
+	return lm_provider_read(writer->results->provider, writer->line, item->file != 0, &writer->answer, err);
 }
 
 static void
@@ -54,6 +55,26 @@ put_string(struct lm_buf *out, const char *text)
 		lm_buf_text(out, "null");
 	else
 		lm_json_quote(out, lm_str_of(text));
+}
+
+// The provider's record as it came, but for its id of the request: that is ours and differs from run to run. There it says
+// "<item id>:a<attempt>".
+static void
+put_record(struct writer *writer, const struct lm_item *item, struct lm_buf *out)
+{
+	static const struct lm_str mark = { "-a", 2 };
+	struct lm_str line = writer->line, id = writer->answer.custom_id;
+	const char *at = id.len > 0 ? memmem(id.ptr, id.len, mark.ptr, mark.len) : nullptr;
+	if (at == nullptr || id.ptr < line.ptr || id.ptr + id.len > line.ptr + line.len) {
+		lm_buf_str(out, line);
+		return;
+	}
+	struct lm_str rest = { at + mark.len, (size_t)(id.ptr + id.len - at) - mark.len };
+	struct lm_str attempt = lm_str_cut(&rest, '-');
+	lm_buf_append(out, line.ptr, (size_t)(id.ptr - line.ptr));
+	lm_json_escape(out, lm_str_of(item->item_id));
+	lm_buf_format(out, ":a%.*s", LM_STR_ARG(attempt));
+	lm_buf_append(out, id.ptr + id.len, (size_t)(line.ptr + line.len - (id.ptr + id.len)));
 }
 
 // {"error_class":...,"message":...,"retryable":...,"raw_error":...} or null.
@@ -71,8 +92,8 @@ put_error(struct writer *writer, const struct lm_item *item)
 	put_string(out, item->error_text);
 	lm_buf_text(out, item->status == LM_ITEM_RETRYABLE ? ",\"retryable\":true" : ",\"retryable\":false");
 	lm_buf_text(out, ",\"raw_error\":");
-	if (writer->answered && !writer->answer.ok && writer->answer.raw.len > 0)
-		lm_json_compact(writer->answer.raw, out);
+	if (writer->answered && !writer->answer.ok)
+		put_record(writer, item, out);
 	else
 		lm_buf_text(out, "null");
 	lm_buf_byte(out, '}');
@@ -104,7 +125,7 @@ put_json(struct writer *writer, const struct lm_item *item)
 		lm_buf_text(out, "null");
 	lm_buf_text(out, ",\"raw_response\":");
 	if (writer->answered && writer->answer.ok)
-		lm_json_compact(writer->answer.raw, out);
+		put_record(writer, item, out);
 	else
 		lm_buf_text(out, "null");
 	lm_buf_text(out, ",\"error\":");
@@ -143,7 +164,10 @@ put_csv(struct writer *writer, const struct lm_item *item)
 	lm_buf_format(out, ",%s,%u", lm_item_status_name(item->status), item->attempts);
 	put_field(out, writer->row);
 	put_field(out, ok ? lm_buf_view(&writer->answer.text) : LM_STR(""));
-	put_field(out, ok ? writer->answer.raw : LM_STR(""));
+	LM_AUTO(lm_buf_release) struct lm_buf record = {};
+	if (ok)
+		put_record(writer, item, &record);
+	put_field(out, lm_buf_view(&record));
 	put_field(out, lm_str_of(failed ? item->error_class : nullptr));
 	put_field(out, lm_str_of(failed ? item->error_text : nullptr));
 	if (writer->results->structured) {
