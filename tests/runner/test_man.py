@@ -33,6 +33,7 @@ def test_options(overview, lamina_batch):
     for command in commands(overview)[:-3]:
         text = lamina_batch("help", command).ok().out
         texts.append(text)
+        text = re.sub(r"^Examples:\n.*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
         rows = re.findall(r"^  (?:-(.), |    )--(\[no-\])?([\w-]+)(?: ([A-Z|:]+))?(?:  | |$)", text, re.MULTILINE)
         assert len(rows) == len(re.findall(r"^  (?:-.,|   ) --", text, re.MULTILINE)) > 3
         of_help |= {(letter, name, argument, no != "") for letter, no, name, argument in rows}
