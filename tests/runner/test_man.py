@@ -44,7 +44,7 @@ def test_options(overview, lamina_batch):
         name, _, argument = names[0].removeprefix("-").partition(" Ar ")
         of_page.add((letter, name, argument, len(names) == 2))
     assert of_page == of_help
-    assert all(len(line) <= 82 for text in [overview, *texts] for line in text.splitlines())
+    assert all(len(line) <= 80 for text in [overview, *texts] for line in text.splitlines())
 
 
 def test_every_variable_is_documented():

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define DONE \
-	"Exit status: 0 done (a run with failed items too), 1 the work failed, 2 wrong use,\n130 interrupted (the run goes " \
+	"Exit status: 0 done (also with failed items), 1 the work failed, 2 wrong use,\n130 interrupted (the run goes " \
 	"on from there).\n"
 #define NO_FILES "'*: :'"
 
