@@ -248,6 +248,7 @@ lm_runs_batches(struct lm_runs *runs, int64_t run, unsigned states, int64_t afte
 	const char *sql = (states & STATE(DONE)) != 0 ? all : runs->shared ? open_postgres : open_sqlite;
 	struct lm_batch_row *rows = nullptr;
 	size_t used = 0, cap = 0;
+	states &= (STATE(DONE) << 1) - 1;
 	if (LM_QUERY(runs, &stmt, err, sql, lm_i(run), lm_i(after_seq), lm_i(states), lm_u(limit)) < 0)
 		return -1;
 	int rc = 0;

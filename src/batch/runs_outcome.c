@@ -108,7 +108,8 @@ read_chunk(struct lm_stmt *stmt, struct lm_settled *rows, size_t *count, struct 
 
 struct unanswered {
 	struct lm_change *change;
-	int64_t seq, error;
+	int64_t seq, error; // 0: not kept yet
+	const char *error_class, *error_text;
 	uint64_t max_returns;
 	bool ended_early;
 	struct lm_settled *rows;
@@ -127,7 +128,7 @@ send_back(const struct unanswered *all, struct lm_settled *row)
 }
 
 static int
-settle_unanswered(const struct unanswered *all, struct lm_range range, struct lm_err *err)
+settle_unanswered(struct unanswered *all, struct lm_range range, struct lm_err *err)
 {
 	size_t count = LM_RUNS_CHUNK;
 	while (count == LM_RUNS_CHUNK) {
@@ -141,6 +142,9 @@ settle_unanswered(const struct unanswered *all, struct lm_range range, struct lm
 			read_chunk(stmt, all->rows, &count, err) < 0)
 			return -1;
 		lm_stmt_done(lm_take(&stmt));
+		if (count > 0 && all->error == 0 &&
+			lm_change_error(all->change, all->error_class, all->error_text, &all->error, err) < 0)
+			return -1;
 		for (size_t i = 0; i < count; i++)
 			send_back(all, &all->rows[i]);
 		if (lm_bulk_settle(all->change, all->rows, count, err) < 0)
@@ -157,12 +161,15 @@ settle_rest(struct lm_change *change, int64_t seq, bool ended_early, const char 
 {
 	LM_AUTO(lm_free_ptr) struct lm_range *ranges = nullptr;
 	LM_AUTO(lm_free_ptr) struct lm_settled *rows = lm_alloc_array(LM_RUNS_CHUNK, sizeof *rows);
-	struct unanswered all = {
-		.change = change, .seq = seq, .max_returns = max_batch_attempts, .ended_early = ended_early, .rows = rows
-	};
+	struct unanswered all = { .change = change,
+		.seq = seq,
+		.error_class = error_class,
+		.error_text = error_text,
+		.max_returns = max_batch_attempts,
+		.ended_early = ended_early,
+		.rows = rows };
 	size_t count = 0;
-	if (lm_ranges_read(change, seq, &ranges, &count, err) < 0 ||
-		lm_change_error(change, error_class, error_text, &all.error, err) < 0)
+	if (lm_ranges_read(change, seq, &ranges, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (settle_unanswered(&all, ranges[i], err) < 0)

@@ -352,18 +352,17 @@ enter_schema(struct pg_db *db, const char *schema, char **quoted, struct lm_err 
 
 // *version is -1 where the schema or its table of versions is not there.
 static int
-read_version(struct pg_db *db, const char *quoted, long long *version, struct lm_err *err)
+read_version(struct pg_db *db, const char *schema, long long *version, struct lm_err *err)
 {
-	const char *values[] = { nullptr };
-	LM_AUTO(lm_free_ptr) char *table = lm_format("%s.schema_version", quoted);
-	values[0] = table;
+	static const char sql[] =
+		"SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = $1::text AND tablename = 'schema_version'";
+	const char *values[] = { schema };
 	*version = -1;
 	LM_AUTO(result_clear)
-	PGresult *there = PQexecParams(
-		db->connection, "SELECT to_regclass($1::text) IS NOT NULL", 1, nullptr, values, nullptr, nullptr, 0);
+	PGresult *there = PQexecParams(db->connection, sql, 1, nullptr, values, nullptr, nullptr, 0);
 	if (PQresultStatus(there) != PGRES_TUPLES_OK)
 		return fail(db, there, "open", err);
-	if (strcmp(PQgetvalue(there, 0, 0), "t") != 0)
+	if (PQntuples(there) == 0)
 		return 0;
 	LM_AUTO(result_clear) PGresult *result = PQexec(db->connection, "SELECT version FROM schema_version");
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -385,14 +384,14 @@ check_version(const struct pg_db *db, long long version, size_t count, struct lm
 
 // All that is missing, in the transaction that has the lock.
 static int
-apply(struct pg_db *db, const char *quoted, const char *const *migrations, size_t count, struct lm_err *err)
+apply(struct pg_db *db, const char *schema, const char *quoted, const char *const *migrations, size_t count, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr)
 	char *make = lm_format("CREATE SCHEMA IF NOT EXISTS %s; CREATE TABLE schema_version (version INTEGER NOT NULL);"
 			       " INSERT INTO schema_version VALUES (0)",
 		quoted);
 	long long version = 0;
-	if (read_version(db, quoted, &version, err) < 0)
+	if (read_version(db, schema, &version, err) < 0)
 		return -1;
 	if (version < 0 && run_script(db, make, "change", err) < 0)
 		return -1;
@@ -408,18 +407,19 @@ apply(struct pg_db *db, const char *quoted, const char *const *migrations, size_
 }
 
 static int
-migrate(struct pg_db *db, const char *quoted, const char *const *migrations, size_t count, struct lm_err *err)
+migrate(struct pg_db *db, const char *schema, const char *quoted, const char *const *migrations, size_t count,
+	struct lm_err *err)
 {
 	static const char lock[] =
 		"SELECT pg_advisory_xact_lock(hashtext('lamina schema'), hashtext(current_setting('search_path')))";
 	long long version = 0;
-	if (read_version(db, quoted, &version, err) < 0 || check_version(db, version, count, err) < 0)
+	if (read_version(db, schema, &version, err) < 0 || check_version(db, version, count, err) < 0)
 		return -1;
 	if (version == (long long)count)
 		return 0;
 	if (lm_db_begin(&db->base, err) < 0)
 		return -1;
-	if (run_script(db, lock, "open", err) < 0 || apply(db, quoted, migrations, count, err) < 0 ||
+	if (run_script(db, lock, "open", err) < 0 || apply(db, schema, quoted, migrations, count, err) < 0 ||
 		lm_db_commit(&db->base, err) < 0) {
 		lm_db_rollback(&db->base);
 		return -1;
@@ -442,7 +442,7 @@ lm_db_open_postgres(struct lm_db **out, const char *dsn, const char *schema, con
 	LM_AUTO(lm_free_ptr) char *quoted = nullptr;
 	db->base.backend = &backend;
 	if (name_database(db, dsn, err) < 0 || connect_to(db, dsn, err) < 0 || enter_schema(db, schema, &quoted, err) < 0 ||
-		migrate(db, quoted, migrations, migration_count, err) < 0)
+		migrate(db, schema, quoted, migrations, migration_count, err) < 0)
 		return -1;
 	*out = &lm_take(&db)->base;
 	return 0;
