@@ -129,8 +129,8 @@ struct lm_ingest_slice {
 [[nodiscard]] int lm_runs_add_slice(struct lm_runs *runs, const struct lm_lease *lease, const struct lm_ingest_slice *slice,
 	size_t *duplicate, uint32_t *first_source, struct lm_err *err); // *duplicate is SIZE_MAX for any other conflict
 // Which input had each of these ids before? UINT32_MAX: none.
-[[nodiscard]] int lm_runs_known_ids(struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count,
-	uint32_t *first_sources, struct lm_err *err);
+[[nodiscard]] int lm_runs_known_ids(
+	struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count, uint32_t *first_sources, struct lm_err *err);
 // The slices of a source so far, in order: 1 a slice, 0 the end.
 struct lm_slice_mark {
 	uint64_t begin, end;
