@@ -1,6 +1,6 @@
 """What must hold before pytest files run, so that a red run speaks of the tests and not of a mistake in how they were started.
 
-    check_program(build)         the program of that folder belongs to this checkout, and starts
+    check_programs(build)        the programs of that folder belong to this checkout, and start
     list_tests(argv, log, env)   all tests can be listed
 
 A `NotReady` says in one sentence what does not hold.
@@ -20,27 +20,33 @@ class NotReady(Exception):
     """One sentence."""
 
 
-def check_program(build, root=ROOT):
-    """The program of the folder `build` is this checkout's own, and starts."""
-    program = root / build / "bin" / "lamina"
-    if not program.exists():
+def check_programs(build, root=ROOT):
+    """The programs in the folder `build` are this checkout's own, and start; so is every other build beside it."""
+    if not (root / build / "bin" / "lamina").exists():
         raise NotReady(f"{build}/bin/lamina is not there: build it, for example with ./check build")
-    real = program.resolve()
-    if not real.is_relative_to(root.resolve()):
-        raise NotReady(f"{build}/bin/lamina is {real}, the program of another checkout: remove {build} and run ./check build")
+    programs = sorted((root / build / "bin").iterdir())
+    for path in [*programs, *sorted(root.glob("zig-out*"))]:
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise NotReady(f"{path.relative_to(root)} is {path.resolve()}, of another checkout: remove it and run ./check build")
+    version = re.search(r'\.version = "([^"]+)"', (root / "build.zig.zon").read_text(encoding="utf-8"))
+    for program in programs:
+        check_start(program, program.relative_to(root), version[1] if version else "")
+
+
+def check_start(program, name, version):
+    """The program starts, and is of this version."""
     try:
         done = subprocess.run([program, "--version"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=START_S, check=False)
     except subprocess.TimeoutExpired:
-        raise NotReady(f"{build}/bin/lamina --version does not end") from None
+        raise NotReady(f"{name} --version does not end") from None
     except OSError as error:
-        raise NotReady(f"{build}/bin/lamina does not start: {error.strerror}") from None
+        raise NotReady(f"{name} does not start: {error.strerror}") from None
     said = done.stdout.decode(errors="replace").strip()
     if done.returncode != 0:
-        raise NotReady(f"{build}/bin/lamina does not start: exit code {done.returncode}: {said[-200:]}")
-    wanted = re.search(r'\.version = "([^"]+)"', (root / "build.zig.zon").read_text(encoding="utf-8"))
-    if wanted and wanted[1] not in said.split():
-        raise NotReady(f"{build}/bin/lamina is version '{said}' and not {wanted[1]}, so it was built from other sources")
+        raise NotReady(f"{name} does not start: exit code {done.returncode}: {said[-200:]}")
+    if version and version not in said.split():
+        raise NotReady(f"{name} is version '{said}' and not {version}, so it was built from other sources")
 
 
 def why_not_listed(output):

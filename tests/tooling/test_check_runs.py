@@ -99,8 +99,15 @@ def test_program(checkout):
     program.rename(other)
     assert refusal(checkout) == "zig-out/bin/lamina is not there: build it, for example with ./check build"
     program.symlink_to(other)
-    assert refusal(checkout) == (
-        f"zig-out/bin/lamina is {other}, the program of another checkout: remove zig-out and run ./check build")
+    assert refusal(checkout) == f"zig-out/bin/lamina is {other}, of another checkout: remove it and run ./check build"
+    program.unlink()
+    program.write_text("#!/bin/sh\necho lamina 0.1.0\n")
+    program.chmod(0o755)
+    (checkout.folder / "zig-out-kill").symlink_to(checkout.folder.parent)
+    assert refusal(checkout) == f"zig-out-kill is {checkout.folder.parent}, of another checkout: remove it and run ./check build"
+    (checkout.folder / "zig-out-kill").unlink()
+    (program.parent / "lamina-batch").write_text("#!/bin/sh\nexit 1\n")
+    assert refusal(checkout) == "zig-out/bin/lamina-batch does not start: Permission denied"
 
 
 def test_tests_that_cannot_be_listed(checkout):
