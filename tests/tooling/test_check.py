@@ -11,10 +11,13 @@ def test_list_names_every_environment(run, root):
 
 
 def test_wrong_calls(run, root):
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(root / "check.ini", encoding="utf-8")
+    labels = ", ".join(sorted({"all", *(label for name in parser.sections() for label in parser[name]["labels"].split())}))
     for args, text in [
         (["uint"], "check: there is no environment 'uint': did you mean 'unit'?\n"),
         (["zzzzz"], "check: there is no environment 'zzzzz'; see ./check list\n"),
-        (["-m", "no"], "check: no environment has the label 'no'; there are: all, ci, fast, sanitize, slow, static, test\n"),
+        (["-m", "no"], f"check: no environment has the label 'no'; there are: {labels}\n"),
         (["-m", "fast", "unit"], "check: names and labels exclude each other\n"),
         (["test", "--", "zzzzzz.z"], "check: no file of tests is called 'zzzzzz.z'\n"),
         (["test", "xyzzyx"], "check: there is no environment 'xyzzyx'; see ./check list\n"),
