@@ -99,6 +99,7 @@ class Environment:
         self.each = section.get("each", "")
         self.counts = section["counts"]
         self.tier = section.get("tier", "")
+        self.select = section.get("select", "")
         self.timeout_s = section.getint("timeout_s")
         self.suite_s = section.getint("suite_s", 0)
         self.env = dict(line.split("=", 1) for line in section.get("env", "").split("\n") if line)
@@ -130,7 +131,7 @@ class Environment:
     def files(self):
         return selection.chosen(self.plan.choices, items(self.each))
 
-    def words(self, files, key, extra=()):
+    def words(self, files, key):
         """The command with its placeholders replaced; {item} becomes `files`. None when a list of it is empty."""
         argv = []
         for word in shlex.split(self.command):
@@ -146,7 +147,12 @@ class Environment:
                                     ("{junit}", self.log_folder() / f"{key}.xml"), ("{cache}", self.cache_folder(key))):
                     word = word.replace(mark, str(value))
                 argv.append(word)
-        return argv + [*self.plan.options, *extra]
+        return argv + (self.plan.options if self.is_chosen() else ["-m", self.select, *self.plan.options])
+
+    def is_chosen(self):
+        """Whether the arguments say which tests run, and not `select`."""
+        return not self.select or bool(self.plan.choices) or any(
+            option.startswith(("-m", "-k", "--lf", "--last-failed")) for option in self.plan.options)
 
     def targets(self, item):
         """What of a file runs: single tests when the arguments name some."""
@@ -167,8 +173,8 @@ class Environment:
         return setup.LOG / "check" / self.name
 
     def cache_folder(self, key):
-        """What pytest remembers of a file between runs: what failed."""
-        return setup.TOOLS / "pytest" / self.name / key
+        """What pytest remembers of a file between runs, in whichever environment: what failed."""
+        return setup.TOOLS / "pytest" / key
 
     def environment(self, private):
         """Tests see a HOME and folders of their own; builds keep the machine's compiler caches."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fake_checkout import FakeCheckout
+from fake_checkout import INI, FakeCheckout
 
 NO_MARKS = " (they are all in tests/tiers.ini, and none in the files)"
 PASSES = "def test_one():\n    pass\n\n\ndef test_two():\n    pass\n"
@@ -33,6 +33,14 @@ def test_arguments(checkout):
         (("test", "--", "tests/b", "-k", "three"), "1 passed, 0 failed, 0 skipped"),
     ]:
         assert last(checkout.said(*args, code=0)) == want, args
+
+
+def test_what_runs_without_arguments(checkout):
+    checkout.write("check.ini", INI.replace("counts = junit\n", "counts = junit\nselect = not contract\n"))
+    for args, want in [((), "2 passed"), (("-v",), "2 passed"), (("-k", "three"), "1 passed"), (("-m", "contract"), "2 passed"),
+                       (("-m", "not slow"), "3 passed"), (("--", "second"), "1 passed")]:
+        assert last(checkout.said("test", *args, code=0) if "-v" not in args else
+            checkout.check("test", *args).ok().out.splitlines()).startswith(want + ", 0 failed"), args
 
 
 def test_skips_tell_why(checkout):
