@@ -21,8 +21,8 @@ static const char *const titles[] = { [GROUP_RUN] = "The run",
 static const struct lm_command_info commands[] = {
 	{ LM_BATCH_START, "start", "", "read the inputs, check every row, submit",
 		"Nothing is sent before all rows were read and are good. 'start' on a run that\n"
-		"exists goes on with it, when it asks for the same. The run's id is printed before\n"
-		"anything else happens.",
+		"exists goes on with it, when it asks for the same. The run's id is printed\n"
+		"before anything else happens.",
 		"  lamina-batch start --input items.jsonl --id-field id --prompt-field text \\\n"
 		"      --model gpt-5-mini --run-id tuesday\n"
 		"  lamina-batch start --input a.csv --input b.parquet --id-field id \\\n"
@@ -80,7 +80,7 @@ static const struct lm_command_info commands[] = {
 		"  lamina-batch estimate --input items.jsonl --id-field id --prompt-field text \\\n"
 		"      --model gpt-5-mini",
 		DONE, NO_FILES },
-	{ LM_BATCH_FAKE, "fake-provider", "", "serve the three batch APIs on this machine, for trying things out",
+	{ LM_BATCH_FAKE, "fake-provider", "", "serve the three batch APIs here, for trying things out",
 		"Options: --port N, --faults FILE, --log FILE, --latency-ms N; see the manual.",
 		"  lamina-batch fake-provider --port 8089 &\n"
 		"  lamina-batch start --base-url http://127.0.0.1:8089 --input items.jsonl ...",
