@@ -210,7 +210,7 @@ read_sources_shared(struct lm_engine *engine, struct lm_err *err)
 			break;
 		if (engine->run.ingest_complete || engine->run.control != LM_CONTROL_RUNNING)
 			return 0;
-		if (lm_clock_sleep_ms(LM_ENGINE_LOOK_MS))
+		if (lm_clock_sleep_ms(LM_ENGINE_READ_MS))
 			return lm_cancel_check(err);
 	}
 	engine->reading = &lease;

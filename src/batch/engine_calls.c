@@ -51,6 +51,7 @@ lm_job_free(struct lm_job *job)
 		return;
 	lm_free(job->path);
 	lm_free(job->error_path);
+	lm_strings_release(&job->known);
 	lm_free(job);
 }
 
@@ -138,6 +139,8 @@ carry_out(struct lm_provider *provider, struct lm_job *job)
 		.seq = (uint64_t)job->seq,
 		.item_count = job->item_count,
 		.created_at_s = job->intent_at_s,
+		.known_ids = (const char *const *)job->known.items,
+		.known_count = job->known.count,
 	};
 	switch (job->kind) {
 	case LM_JOB_UPLOAD:

@@ -138,6 +138,7 @@ provider_failure(struct consume *consume, struct lm_outcome *outcome)
 	const struct lm_answer *answer = &consume->answer;
 
 	outcome->counts = !answer->free_attempt;
+	outcome->max_returns = (uint32_t)consume->engine->config.max_batch_attempts;
 	fail_outcome(consume, outcome, answer->error_class, answer->error_text);
 	if (answer->pause && consume->pause_text == nullptr)
 		consume->pause_text = lm_strdup(answer->error_text);
@@ -288,11 +289,11 @@ react(struct consume *consume, bool ended_early, const char *error_class, struct
 		return lm_engine_pause(engine, text, err);
 	if (engine->run.control == LM_CONTROL_CANCELLED)
 		return 0;
-	if (ended_early && !lm_cstr_equal(work->status, "expired")) // it had its day; nothing is wrong with the next one
-		return lm_engine_back_off(engine, work, error_class, text, err);
+	if (ended_early) // an expired one had its day; nothing is wrong with the next one
+		return lm_cstr_equal(work->status, "expired") ? 0 : lm_engine_back_off(engine, work, error_class, text, err);
 	if (consume->free_failures > 0)
 		return lm_engine_back_off(engine, work, consume->free_class, consume->free_text, err);
-	return ended_early ? 0 : lm_engine_well(engine, err);
+	return lm_engine_well(engine, err);
 }
 
 static int

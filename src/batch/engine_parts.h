@@ -20,6 +20,7 @@ enum {
 	LM_ENGINE_SENDING = 4,         // batches between claim and creation at a time
 	LM_ENGINE_CONSUME_ROWS = 5000, // answers in one transaction
 	LM_ENGINE_LOOK_MS = 500,       // the longest time between two looks at what other processes did
+	LM_ENGINE_READ_MS = 100,       // ... while another process reads the sources
 	LM_ENGINE_ADOPT_MS = 2000,     // between two looks for batches that another process left
 	LM_ENGINE_FIRST_POLL_MS = 50,  // of a new batch; then twice as much each time up to poll_interval_ms
 	LM_INTENT_DIGITS = 24,
@@ -50,6 +51,7 @@ struct lm_job {
 	uint64_t item_count;
 	int64_t intent_at_s;
 	int64_t started_ms;    // wall clock
+	struct lm_strings known; // find: batches of this run that are known, and so are not it
 	uint64_t not_after_ms; // monotonic: a create is not sent later, since another process may look for it by then
 	char *path, *error_path; // owned: the request file; where answers go
 	bool verify;             // the request file is another process's: is it what was recorded?

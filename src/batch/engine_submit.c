@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char terminal_prefix[] = "batch_terminal_";
+enum { LM_KNOWN_MAX = 1000 };
+
+static const char ended_prefix[] = "batch_"; // of classes that batches have which were created and did not end well
 
 // ---- back-off of the run's submissions
 
@@ -51,7 +53,7 @@ all_is_well(struct lm_engine *engine, struct lm_err *err)
 	if (engine->run.consecutive_failures == 0)
 		return 0;
 	// a batch that could be created says nothing of those that fail afterwards
-	if (engine->run.last_error_class != nullptr && lm_cstr_starts(engine->run.last_error_class, terminal_prefix))
+	if (engine->run.last_error_class != nullptr && lm_cstr_starts(engine->run.last_error_class, ended_prefix))
 		return 0;
 	engine->changed = true;
 	return lm_engine_well(engine, err);
@@ -328,6 +330,27 @@ find_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, st
 	return cannot_tell(engine, work, err);
 }
 
+// Other processes may work on some of the known ones, so the store is asked.
+static int
+start_find(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
+{
+	struct lm_batch_row *rows = nullptr;
+	size_t count = 0;
+
+	if (lm_runs_batches(engine->runs, engine->run.key, 1u << LM_BATCH_ACTIVE | 1u << LM_BATCH_FETCHED, 0, LM_KNOWN_MAX,
+		    &rows, &count, err) < 0)
+		return -1;
+	struct lm_job *job = lm_engine_job(engine, work, LM_JOB_FIND);
+	for (size_t i = 0; i < count; i++) {
+		if (rows[i].provider_batch_id != nullptr)
+			lm_strings_add(&job->known, rows[i].provider_batch_id);
+		lm_batch_row_release(&rows[i]);
+	}
+	lm_free(rows);
+	lm_engine_start(engine, work, job);
+	return 0;
+}
+
 // ---- what is next
 
 // Submissions of this run wait until then; 0: they need not.
@@ -358,8 +381,7 @@ lm_engine_submit(struct lm_engine *engine, struct lm_work *work, struct lm_err *
 		start_upload(engine, work);
 		return 0;
 	default: // CREATING without a call, or UNKNOWN
-		lm_engine_start(engine, work, lm_engine_job(engine, work, LM_JOB_FIND));
-		return 0;
+		return start_find(engine, work, err);
 	}
 }
 

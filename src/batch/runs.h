@@ -225,6 +225,7 @@ struct lm_outcome {
 	uint32_t attempt; // of the request that was answered: `attempts` as claimed, + 1; another than the item waits for: ignored
 	enum lm_item_status status; // COMPLETED, RETRYABLE or PERMANENT
 	bool counts; // attempts + 1 (RETRYABLE becomes PERMANENT at max_attempts; 0: never)
+	uint32_t max_returns; // does not count: coming back so often without an attempt makes RETRYABLE PERMANENT; 0: never
 	uint8_t file; // 0 output, 1 error
 	uint64_t offset;
 	uint32_t length; // of the line

@@ -34,11 +34,14 @@ settle_outcome(struct lm_change *change, const struct lm_outcome *outcome, uint3
 	uint64_t max_attempts, struct lm_settled *row, struct lm_err *err)
 {
 	uint32_t tried = outcome->counts ? attempts + 1 : attempts;
-	bool last = outcome->counts && max_attempts > 0 && tried >= max_attempts;
+	bool free = !outcome->counts && outcome->status == LM_ITEM_RETRYABLE;
+	uint32_t returned = free ? returns + 1 : returns;
+	bool last = free ? outcome->max_returns > 0 && returned >= outcome->max_returns
+			 : outcome->counts && max_attempts > 0 && tried >= max_attempts;
 	*row = (struct lm_settled){
 		.index = outcome->index,
 		.attempts = tried,
-		.returns = returns,
+		.returns = returned,
 		.status = outcome->status == LM_ITEM_RETRYABLE && last ? LM_STORED_PERMANENT : (uint8_t)outcome->status,
 		.was = LM_ITEM_SUBMITTED,
 		.file = outcome->file,

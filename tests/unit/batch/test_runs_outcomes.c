@@ -127,6 +127,28 @@ no_limits(void **)
 	store_close(store);
 }
 
+// A failure that costs no attempt is bounded too: by how often an item comes back without one.
+static void
+free_failures_are_bounded(void **)
+{
+	struct run_store *store = store_with_run();
+	store_add(store, 0, 0, 1, nullptr, true);
+	for (uint32_t i = 1; i <= 3; i++) {
+		struct batch_work work = store_claim(store, 10);
+		store_fetch(store, &work);
+		struct lm_outcome failed = outcome_failed(0, 1, LM_ITEM_RETRYABLE, false);
+		failed.max_returns = 3;
+		store_consume(store, &work, &failed, 1);
+		store_finish(store, &work, false);
+		must_items(store, 0, 10, false,
+			i < 3 ? "0:failed_retryable:0:0:server_error" : "0:failed_permanent:0:1:server_error");
+		work_release(&work);
+	}
+	must_count(store, "0,0,0,0,0,1");
+	assert_true(store->row.finished);
+	store_close(store);
+}
+
 // More items in a batch than a transaction has in memory at a time.
 static void
 a_large_batch_that_expires(void **)
@@ -261,6 +283,7 @@ main(void)
 		cmocka_unit_test(attempts_are_bounded),
 		cmocka_unit_test(batches_that_bring_no_answer_are_bounded),
 		cmocka_unit_test(no_limits),
+		cmocka_unit_test(free_failures_are_bounded),
 		cmocka_unit_test(a_large_batch_that_expires),
 		cmocka_unit_test(cancel_ends_what_is_not_at_the_provider),
 		cmocka_unit_test(failed_items_again),
