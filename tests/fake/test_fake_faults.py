@@ -370,23 +370,23 @@ def test_faults_of_the_start_and_the_log(tmp_path, run):
 
 
 @pytest.mark.parametrize("args, code, message", [
-    (["--port", "70000"], 2, "--port: '70000' is no number from 0 to 65535"),
-    (["--latency-ms", "x"], 2, "--latency-ms: 'x' is no number from 0 to 3600000"),
-    (["--port"], 2, "option '--port' needs a value"),
-    (["--nothing"], 2, "there is no option '--nothing'"),
-    (["more"], 2, "'more' is not expected here"),
+    (["--port", "70000"], 2, "--port is '70000', not a number from 0 to 65535"),
+    (["--latency-ms", "x"], 2, "--latency-ms is 'x', not a number from 0 to 3600000"),
+    (["--port"], 2, "option '--port' needs a value (N)"),
+    (["--nothing"], 2, "there is no option '--nothing'; 'lamina-batch fake-provider --help' lists them"),
+    (["more"], 2, "'more' is one argument too many"),
     (["--faults", '{"x":1}'], 1, "faults: there is no 'x'"),
     (["--faults", "missing.json"], 1, "cannot open 'missing.json': No such file or directory"),
 ])
 def test_wrong_calls(run, root, tmp_path, args, code, message):
     result = run(BUILD / "bin" / "lamina-batch", "fake-provider", *args, cwd=tmp_path)
-    assert (result.code, result.out, result.err) == (code, "", f"lamina-batch: error: {message}\n")
+    assert (result.code, result.out, result.err) == (code, "", f"lamina-batch: {message}\n")
 
 
 def test_a_port_that_is_taken(run, provider):
     result = run(BUILD / "bin" / "lamina-batch", "fake-provider", "--port", str(provider.port))
     assert result.code == 1
-    assert result.err == f"lamina-batch: error: cannot listen on port {provider.port} of 127.0.0.1: Address already in use\n"
+    assert result.err == f"lamina-batch: cannot listen on port {provider.port} of 127.0.0.1: Address already in use\n"
 
 
 # ---- hostile clients

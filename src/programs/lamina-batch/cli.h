@@ -29,7 +29,7 @@ enum lm_batch_command {
 	LM_BATCH_LIST = 1 << 12,
 	LM_BATCH_VALIDATE = 1 << 13,
 	LM_BATCH_ESTIMATE = 1 << 14,
-	LM_BATCH_FAKE = 1 << 15, // has options of its own
+	LM_BATCH_FAKE = 1 << 15,
 };
 
 struct lm_batch_cli {
@@ -53,6 +53,8 @@ struct lm_batch_cli {
 	struct lm_given_number timeout, after_sequence, limit;
 	const char *output, *destination, *format, *created;
 	bool prune_raw, force, not_created;
+	struct lm_given_number port, latency_ms;
+	const char *faults, *log, *folder;
 	int verbosity;
 	bool help;
 };
@@ -110,3 +112,4 @@ void lm_batch_print(json_t *value);
 [[nodiscard]] int lm_batch_retry(struct lm_batch_run *run, struct lm_err *err);
 [[nodiscard]] int lm_batch_resolve(struct lm_batch_run *run, struct lm_err *err);
 [[nodiscard]] int lm_batch_survey(struct lm_batch_run *run, struct lm_err *err); // validate, estimate
+[[nodiscard]] int lm_batch_fake_provider(struct lm_batch_run *run, struct lm_err *err); // until it is interrupted

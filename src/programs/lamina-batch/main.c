@@ -1,5 +1,4 @@
 #include "cli.h"
-#include "cmd_fake_provider.h"
 
 #include "os/cancel.h"
 #include "os/kill_point.h"
@@ -7,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef int command_fn(struct lm_batch_run *run, struct lm_err *err);
 
@@ -30,6 +28,7 @@ function_of(unsigned command)
 		{ LM_BATCH_RESOLVE, lm_batch_resolve },
 		{ LM_BATCH_LIST, lm_batch_list },
 		{ LM_BATCH_VALIDATE | LM_BATCH_ESTIMATE, lm_batch_survey },
+		{ LM_BATCH_FAKE, lm_batch_fake_provider },
 	};
 	size_t i = 0;
 	while ((functions[i].commands & command) == 0)
@@ -77,7 +76,8 @@ run_command(int argc, char **argv)
 	if (rc == 0 && run.cli.help) {
 		lm_help_command(&lm_batch_program, run.cli.info);
 	} else if (rc == 0) {
-		rc = lm_batch_read_dotenv(&run, &err);
+		if (run.cli.info->command != LM_BATCH_FAKE)
+			rc = lm_batch_read_dotenv(&run, &err);
 		if (rc == 0)
 			rc = function_of(run.cli.info->command)(&run, &err);
 		lm_ui_finish(run.ui);
@@ -96,8 +96,6 @@ main(int argc, char **argv)
 	struct lm_err err = {};
 	lm_out_init();
 	int rc = lm_answer_plainly(&lm_batch_program, argc, argv, &err);
-	if (rc == 1 && strcmp(argv[1], "fake-provider") == 0)
-		return lm_cmd_fake_provider(argc - 1, argv + 1);
 	if (rc == 1) {
 #ifdef LM_KILL_POINTS
 		lm_kill_point_arm(getenv("LAMINA_KILL_POINT"), getenv("LAMINA_KILL_TRACE"));

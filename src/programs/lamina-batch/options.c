@@ -9,12 +9,23 @@
 	"on from there).\n"
 #define NO_FILES "'*: :'"
 
-enum group { GROUP_NONE, GROUP_RUN, GROUP_ROWS, GROUP_PROVIDER, GROUP_LIMITS, GROUP_RESULTS, GROUP_STORE, GROUP_OTHER };
+enum group {
+	GROUP_NONE,
+	GROUP_RUN,
+	GROUP_ROWS,
+	GROUP_PROVIDER,
+	GROUP_LIMITS,
+	GROUP_RESULTS,
+	GROUP_FAKE,
+	GROUP_STORE,
+	GROUP_OTHER
+};
 static const char *const titles[] = { [GROUP_RUN] = "The run",
 	[GROUP_ROWS] = "Rows and prompts",
 	[GROUP_PROVIDER] = "Provider",
 	[GROUP_LIMITS] = "Limits",
 	[GROUP_RESULTS] = "Results",
+	[GROUP_FAKE] = "Fake provider",
 	[GROUP_STORE] = "Where runs are kept",
 	[GROUP_OTHER] = "Other options" };
 
@@ -81,10 +92,11 @@ static const struct lm_command_info commands[] = {
 		"      --model gpt-5-mini",
 		DONE, NO_FILES },
 	{ LM_BATCH_FAKE, "fake-provider", "", "serve the three batch APIs here, for trying things out",
-		"Options: --port N, --faults FILE, --log FILE, --latency-ms N; see the manual.",
+		"The first line of output is 'listening on http://127.0.0.1:PORT'. It ends on INT\n"
+		"or TERM, and keeps nothing.",
 		"  lamina-batch fake-provider --port 8089 &\n"
 		"  lamina-batch start --base-url http://127.0.0.1:8089 --input items.jsonl ...",
-		DONE, NO_FILES },
+		"Exit status: 0 ended by a signal, 1 it could not start, 2 wrong use.\n", NO_FILES },
 };
 
 #define AT(member) offsetof(struct lm_batch_cli, member)
@@ -202,6 +214,15 @@ static const struct lm_option_row rows[] = {
 	{ GROUP_RESULTS, "raw-artifacts", 0, nullptr, LM_BATCH_START, LM_OPTION_NO, true, AT(no_raw),
 		"keep raw output and error files (default)" },
 
+	{ GROUP_FAKE, "port", 0, "N", LM_BATCH_FAKE, LM_OPTION_NUMBER, false, AT(port),
+		"the port; 0: any that is free (default)" },
+	{ GROUP_FAKE, "faults", 0, "FILE", LM_BATCH_FAKE, LM_OPTION_TEXT, false, AT(faults),
+		"what shall go wrong: a file, or a JSON document itself (it begins with '{')" },
+	{ GROUP_FAKE, "log", 0, "FILE", LM_BATCH_FAKE, LM_OPTION_TEXT, false, AT(log), "a line of JSON per call" },
+	{ GROUP_FAKE, "latency-ms", 0, "N", LM_BATCH_FAKE, LM_OPTION_NUMBER, false, AT(latency_ms), "wait before each answer" },
+	{ GROUP_FAKE, "folder", 0, "DIR", LM_BATCH_FAKE, LM_OPTION_TEXT, false, AT(folder),
+		"where a temporary folder is made (default: TMPDIR, or /tmp)" },
+
 	{ GROUP_STORE, "db-path", 0, "FILE|URL", ALL & ~(LM_BATCH_VALIDATE | LM_BATCH_ESTIMATE), LM_OPTION_TEXT, false,
 		AT(db_path),
 		"an SQLite file, or postgresql://... (default: LAMINA_BATCH_DB, else in the user's state folder)" },
@@ -212,9 +233,10 @@ static const struct lm_option_row rows[] = {
 	{ GROUP_STORE, "python", 0, "PROGRAM", READS | CALLS, LM_OPTION_TEXT, false, AT(python),
 		"a Python with pyarrow, for Parquet (default: LAMINA_BATCH_PYTHON, else python3)" },
 
-	{ GROUP_OTHER, "quiet", 'q', nullptr, ALL, LM_OPTION_DOWN, false, AT(verbosity), "errors only" },
-	{ GROUP_OTHER, "verbose", 'v', nullptr, ALL, LM_OPTION_UP, false, AT(verbosity), "more about what happens" },
-	{ GROUP_OTHER, "help", 'h', nullptr, ALL, LM_OPTION_YES, false, AT(help), "this text" },
+	{ GROUP_OTHER, "quiet", 'q', nullptr, ALL | LM_BATCH_FAKE, LM_OPTION_DOWN, false, AT(verbosity), "errors only" },
+	{ GROUP_OTHER, "verbose", 'v', nullptr, ALL | LM_BATCH_FAKE, LM_OPTION_UP, false, AT(verbosity),
+		"more about what happens" },
+	{ GROUP_OTHER, "help", 'h', nullptr, ALL | LM_BATCH_FAKE, LM_OPTION_YES, false, AT(help), "this text" },
 };
 
 enum : uint64_t { DAY_MS = 86400000ULL, MANY = 1000000000000ULL };
@@ -238,6 +260,8 @@ static const struct lm_option_range ranges[] = {
 	{ "adopt-grace-sec", 0, DAY_MS },
 	{ "after-sequence", 0, MANY },
 	{ "limit", 1, MANY },
+	{ "port", 0, UINT16_MAX },
+	{ "latency-ms", 0, 3600000 },
 };
 
 // What can stand behind an option: words, or null for a file or folder.
