@@ -77,6 +77,8 @@ match(struct lm_batch_run *run, struct lm_err *err)
 		lm_err_append(err, "; --allow-change overrides");
 		return -1;
 	}
+	if (run->cli.allow_change && lm_ingest_accept(run->runs, run->row.key, &run->config, err) < 0)
+		return -1;
 	lm_batch_config_format(&run->config, &text);
 	return lm_runs_set_config(run->runs, run->row.key, lm_buf_cstr(&text), err);
 }
