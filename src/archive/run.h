@@ -8,6 +8,8 @@
 #include "archive/writer.h"
 #include "os/file.h"
 
+#include <pthread.h>
+
 // What a thread needs for a piece and keeps for the next one.
 struct lm_worker {
 	struct lm_content_reader reader;
@@ -20,8 +22,13 @@ struct lm_worker {
 struct lm_large {
 	struct lm_content_reader reader;
 	struct lm_sha256 hash;
-	size_t turn; // the next part that may read
+	size_t turn;   // the next part that may read
+	uint64_t read; // bytes of the content so far; 0: not begun
 	enum lm_machine machine;
+	// With lm_run.mutex: parts for the cache are settled when the digest of the whole is known to be right.
+	bool checked;
+	void **puts;
+	size_t put_count, put_cap;
 };
 
 struct lm_zip_record {
@@ -34,6 +41,9 @@ struct lm_zip_record {
 struct lm_run {
 	const struct lm_archive_options *options;
 	int level;
+	char compressor[96];
+	pthread_mutex_t mutex;
+	size_t reused_count; // with the mutex
 	struct lm_plan plan;
 	struct lm_large *large;        // plan.large_count
 	struct lm_zip_record *records; // zip: plan.member_count
@@ -45,9 +55,21 @@ struct lm_run {
 
 // The bytes of a member that is no large one; also checks them.
 [[nodiscard]] int lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out, struct lm_err *err);
-// `len` bytes of the content of a large member for piece `index`, after the pieces before have read theirs.
-[[nodiscard]] int lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len,
-	enum lm_machine *machine, struct lm_err *err);
+// `len` bytes at `from` of the content of a large member for piece `index`, after the pieces before had their turn.
+[[nodiscard]] int lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, uint64_t from, void *out,
+	size_t len, enum lm_machine *machine, struct lm_err *err);
+// The same for a piece that needs no bytes.
+[[nodiscard]] int lm_run_skip_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, struct lm_err *err);
+// Safe at any time, also twice.
+void lm_run_release_large(struct lm_run *run, struct lm_large *large);
+
+// Take a piece from the cache. Returns 1 when it is made, 0 when it has to be.
+[[nodiscard]] int lm_run_reuse(
+	struct lm_run *run, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece, struct lm_err *err);
+// Give a piece that was made to the cache.
+void lm_run_keep(struct lm_run *run, size_t index, struct lm_piece *piece);
+// Parts of a large member that wait for its end, with the mutex held.
+void lm_run_settle(struct lm_run *run, struct lm_large *large, bool keep);
 // To the archive: append and hash.
 [[nodiscard]] int lm_run_write(struct lm_run *run, const void *bytes, size_t len, struct lm_err *err);
 
@@ -55,6 +77,9 @@ struct lm_run {
 	struct lm_piece *piece, struct lm_err *err);
 [[nodiscard]] int lm_run_make_zip(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *pipeline, size_t index,
 	struct lm_piece *piece, struct lm_err *err);
+// What a kept piece needs beside its bytes: appended to them, and taken off again. False: it does not fit.
+void lm_run_pack_zip(const struct lm_run *run, size_t index, struct lm_piece *piece);
+[[nodiscard]] bool lm_run_unpack_zip(struct lm_run *run, size_t index, struct lm_piece *piece);
 // In order, before a piece is written: fixes what depends on the pieces before, and may append to it.
 void lm_run_place_zip(struct lm_run *run, size_t index, struct lm_piece *piece);
 // After the last piece: the central directory.

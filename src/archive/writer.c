@@ -72,18 +72,17 @@ lm_archive_check(const struct lm_archive_options *options, struct lm_err *err)
 // Threads take a worker for each piece; there are never more than threads.
 struct writing {
 	struct lm_run run;
-	pthread_mutex_t mutex;
 	struct lm_worker *idle;
 };
 
 static struct lm_worker *
 take_worker(struct writing *writing)
 {
-	(void)pthread_mutex_lock(&writing->mutex);
+	(void)pthread_mutex_lock(&writing->run.mutex);
 	struct lm_worker *worker = writing->idle;
 	if (worker != nullptr)
 		writing->idle = worker->next;
-	(void)pthread_mutex_unlock(&writing->mutex);
+	(void)pthread_mutex_unlock(&writing->run.mutex);
 	if (worker != nullptr)
 		return worker;
 	worker = lm_alloc(sizeof(*worker));
@@ -95,10 +94,10 @@ take_worker(struct writing *writing)
 static void
 give_worker(struct writing *writing, struct lm_worker *worker)
 {
-	(void)pthread_mutex_lock(&writing->mutex);
+	(void)pthread_mutex_lock(&writing->run.mutex);
 	worker->next = writing->idle;
 	writing->idle = worker;
-	(void)pthread_mutex_unlock(&writing->mutex);
+	(void)pthread_mutex_unlock(&writing->run.mutex);
 }
 
 int
@@ -113,44 +112,6 @@ lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out,
 	return lm_content_end(&worker->reader, &digest, err);
 }
 
-static int
-read_part(struct lm_large *large, const struct lm_part *part, const struct lm_entry *entry, void *out, size_t len,
-	struct lm_err *err)
-{
-	if (part->skip == 0) {
-		lm_content_begin(&large->reader, entry);
-		lm_sha256_init(&large->hash);
-	}
-	if (lm_content_read(&large->reader, out, len, err) < 0)
-		return -1;
-	lm_sha256_update(&large->hash, out, len);
-	if (!part->last)
-		return 0;
-	struct lm_digest digest;
-	lm_sha256_final(&large->hash, &digest);
-	if (lm_content_end(&large->reader, &digest, err) < 0)
-		return -1;
-	lm_content_release(&large->reader);
-	return 0;
-}
-
-int
-lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, void *out, size_t len,
-	enum lm_machine *machine, struct lm_err *err)
-{
-	const struct lm_part *part = &run->plan.parts[index];
-	struct lm_large *large = &run->large[part->large_index];
-	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, part->part_index, err) < 0)
-		return -1;
-	if (read_part(large, part, run->plan.members[part->member].entry, out, len, err) < 0)
-		return -1;
-	if (part->skip == 0)
-		large->machine = lm_machine_of(out, len);
-	*machine = large->machine;
-	lm_pipeline_pass_turn(pipeline, &large->turn);
-	return 0;
-}
-
 int
 lm_run_write(struct lm_run *run, const void *bytes, size_t len, struct lm_err *err)
 {
@@ -159,14 +120,26 @@ lm_run_write(struct lm_run *run, const void *bytes, size_t len, struct lm_err *e
 }
 
 static int
+make_or_reuse(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece,
+	struct lm_err *err)
+{
+	lm_part_digest(&run->plan, &run->plan.parts[index], &piece->digest);
+	int rc = lm_run_reuse(run, pipeline, index, piece, err);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	rc = run->options->format == LM_FORMAT_ZIP ? lm_run_make_zip(run, worker, pipeline, index, piece, err)
+						   : lm_run_make_tar(run, worker, pipeline, index, piece, err);
+	if (rc == 0)
+		lm_run_keep(run, index, piece);
+	return rc;
+}
+
+static int
 make_piece(void *context, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece, struct lm_err *err)
 {
 	struct writing *writing = context;
 	struct lm_worker *worker = take_worker(writing);
-	lm_part_digest(&writing->run.plan, &writing->run.plan.parts[index], &piece->digest);
-	int rc = writing->run.options->format == LM_FORMAT_ZIP
-		? lm_run_make_zip(&writing->run, worker, pipeline, index, piece, err)
-		: lm_run_make_tar(&writing->run, worker, pipeline, index, piece, err);
+	int rc = make_or_reuse(&writing->run, worker, pipeline, index, piece, err);
 	give_worker(writing, worker);
 	return rc;
 }
@@ -236,9 +209,10 @@ finish(struct lm_run *run, struct lm_archive_result *result, struct lm_err *err)
 		.entry_count = run->plan.member_count,
 		.segments = lm_take(&run->segments),
 		.segment_count = run->plan.part_count,
+		.reused_count = run->reused_count,
 	};
 	lm_sha256_final(&run->hash, &result->digest);
-	lm_archive_compressor(run->options, result->compressor);
+	memcpy(result->compressor, run->compressor, sizeof result->compressor);
 	return 0;
 }
 
@@ -247,6 +221,7 @@ begin(struct lm_run *run, const struct lm_entries *entries, const struct lm_arch
 {
 	run->options = options;
 	run->level = lm_codec_level(options);
+	lm_archive_compressor(options, run->compressor);
 	lm_plan_make(&run->plan, entries, options);
 	run->large = lm_alloc_array(run->plan.large_count, sizeof(*run->large));
 	run->segments = lm_alloc_array(run->plan.part_count, sizeof(*run->segments));
@@ -268,17 +243,15 @@ release(struct writing *writing)
 		lm_buf_release(&worker->raw);
 		lm_free(worker);
 	}
-	for (size_t i = 0; i < run->plan.large_count; i++) {
-		lm_content_release(&run->large[i].reader);
-		lm_sha256_release(&run->large[i].hash);
-	}
+	for (size_t i = 0; i < run->plan.large_count; i++)
+		lm_run_release_large(run, &run->large[i]);
 	lm_free(run->large);
 	lm_free(run->records);
 	lm_free(run->segments);
 	lm_plan_release(&run->plan);
 	lm_sha256_release(&run->hash);
 	lm_outfile_abandon(&run->file);
-	(void)pthread_mutex_destroy(&writing->mutex);
+	(void)pthread_mutex_destroy(&run->mutex);
 }
 
 int
@@ -287,7 +260,7 @@ lm_archive_write(const struct lm_entries *entries, const struct lm_archive_optio
 {
 	if (lm_archive_check(options, err) < 0)
 		return -1;
-	LM_AUTO(release) struct writing writing = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+	LM_AUTO(release) struct writing writing = { .run.mutex = PTHREAD_MUTEX_INITIALIZER };
 	begin(&writing.run, entries, options);
 	if (write_all(&writing, path, err) < 0)
 		return -1;

@@ -17,6 +17,18 @@ enum lm_format {
 const char *lm_format_extension(enum lm_format format); // "tar.zst", without a leading dot
 [[nodiscard]] bool lm_format_parse(const char *extension, enum lm_format *format);
 
+// Compressed segments of before. They are found by what they are made of, and whoever keeps them checks that they are what was
+// kept. Functions are called by any thread; `key` is of one format, compressor and content.
+struct lm_segment_cache {
+	void *context;
+	// Append what is kept to `out`; false: nothing is.
+	bool (*get)(void *context, const struct lm_digest *key, struct lm_buf *out);
+	// Take these bytes, but show them to nobody yet. Returns what settle wants, null when they cannot be kept.
+	void *(*put)(void *context, const struct lm_digest *key, const void *bytes, size_t len);
+	// From now on they can be found (keep), or are forgotten.
+	void (*settle)(void *context, void *put, bool keep);
+};
+
 struct lm_archive_options {
 	enum lm_format format;
 	// of the codec: zstd 1 to 22, xz 0 to 9, gzip and zip 1 to 12, tar 0; or one of LM_LEVEL_*
@@ -24,6 +36,7 @@ struct lm_archive_options {
 	unsigned jobs;      // threads, 0: one per processor; any number gives the same bytes
 	int64_t mtime_s;    // of every entry, 0 to 8589934591; zip: also clamped to 1980..2107, even seconds, as UTC
 	const char *prefix; // top folder that all entries are in, checked with lm_path_check_name; null: none
+	const struct lm_segment_cache *cache; // null: all is compressed. Takes no part in the bytes
 	const struct lm_sink *sink;
 	const char *subject; // for events LM_EVENT_PROGRESS of step "publish" (begin and end are the caller's)
 };
@@ -48,6 +61,7 @@ struct lm_archive_result {
 	char compressor[96]; // "zstd 1.5.4 level 8 long segment 8 MiB rule 2"
 	struct lm_segment *segments; // yours to lm_free
 	size_t segment_count;
+	size_t reused_count; // of those, how many were in the cache
 };
 
 // Are the options in their ranges? Before any work: LM_E_USAGE says which is not. lm_archive_write does the same.

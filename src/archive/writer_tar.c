@@ -62,8 +62,9 @@ append_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, str
 		room -= header.len;
 	}
 	uint64_t done = part->skip == 0 ? 0 : part->skip - header.len, size = member->entry->size;
-	uint64_t left = done < size ? size - done : 0, len = left < room ? left : room;
-	if (lm_run_read_large(run, pipeline, index, lm_buf_reserve(raw, (size_t)len), (size_t)len, &machine, err) < 0)
+	done = done < size ? done : size; // what follows is padding
+	uint64_t left = size - done, len = left < room ? left : room;
+	if (lm_run_read_large(run, pipeline, index, done, lm_buf_reserve(raw, (size_t)len), (size_t)len, &machine, err) < 0)
 		return -1;
 	code->bytes[machine] += len;
 	raw->len += (size_t)len;

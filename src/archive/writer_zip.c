@@ -194,7 +194,7 @@ append_large(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *p
 	size_t len = (size_t)part->content_size;
 	char *bytes = lm_buf_reserve(&worker->raw, len);
 	enum lm_machine unused = LM_MACHINE_NONE;
-	if (lm_run_read_large(run, pipeline, index, bytes, len, &unused, err) < 0)
+	if (lm_run_read_large(run, pipeline, index, part->skip, bytes, len, &unused, err) < 0)
 		return -1;
 	worker->raw.len += len;
 	if (part->skip == 0)
@@ -214,6 +214,59 @@ lm_run_make_zip(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline
 	(void)lm_buf_reserve(&worker->raw, (size_t)part->content_size);
 	return part->large ? append_large(run, worker, pipeline, index, piece, err)
 			   : append_members(run, worker, part, piece, err);
+}
+
+enum { RECORD_BYTES = 8 + 8 + 4 + 1, PART_BYTES = 4 + 8 };
+
+static uint64_t
+take(const char **at, unsigned bytes)
+{
+	uint64_t value = 0;
+	for (unsigned i = 0; i < bytes; i++)
+		value |= (uint64_t)(unsigned char)(*at)[i] << (8 * i);
+	*at += bytes;
+	return value;
+}
+
+void
+lm_run_pack_zip(const struct lm_run *run, size_t index, struct lm_piece *piece)
+{
+	const struct lm_part *part = &run->plan.parts[index];
+	if (part->large) {
+		put(&piece->bytes, piece->crc32, 4);
+		put(&piece->bytes, piece->head_bytes, 8);
+		return;
+	}
+	for (size_t i = 0; i < part->member_count; i++) {
+		const struct lm_zip_record *record = &run->records[part->member + i];
+		put(&piece->bytes, record->offset, 8);
+		put(&piece->bytes, record->stored_size, 8);
+		put(&piece->bytes, record->crc32, 4);
+		put(&piece->bytes, record->deflated, 1);
+	}
+}
+
+bool
+lm_run_unpack_zip(struct lm_run *run, size_t index, struct lm_piece *piece)
+{
+	const struct lm_part *part = &run->plan.parts[index];
+	size_t taken = part->large ? PART_BYTES : part->member_count * RECORD_BYTES;
+	if (piece->bytes.len < taken)
+		return false;
+	piece->bytes.len -= taken;
+	const char *at = piece->bytes.ptr + piece->bytes.len;
+	if (part->large) {
+		piece->crc32 = (uint32_t)take(&at, 4);
+		piece->head_bytes = (size_t)take(&at, 8);
+		return piece->head_bytes <= piece->bytes.len;
+	}
+	for (size_t i = 0; i < part->member_count; i++) {
+		struct lm_zip_record *record = &run->records[part->member + i];
+		*record = (struct lm_zip_record){ .offset = take(&at, 8), .stored_size = take(&at, 8) };
+		record->crc32 = (uint32_t)take(&at, 4);
+		record->deflated = take(&at, 1) != 0;
+	}
+	return true;
 }
 
 static void

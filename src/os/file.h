@@ -45,6 +45,10 @@ struct lm_outfile {
 [[nodiscard]] int lm_outfile_flush(struct lm_outfile *file, struct lm_err *err);
 // Flush to disk, rename to the final path, flush the folder.
 [[nodiscard]] int lm_outfile_commit(struct lm_outfile *file, struct lm_err *err);
+// For what can be made again and is checked before it is used: nothing is flushed, so that after a power cut such a file may be
+// torn. First close it (others may sweep it away from then on), then rename it; where that fails, it is abandoned.
+[[nodiscard]] int lm_outfile_close_unflushed(struct lm_outfile *file, struct lm_err *err);
+[[nodiscard]] int lm_outfile_place_unflushed(struct lm_outfile *file, struct lm_err *err);
 void lm_outfile_abandon(struct lm_outfile *file); // closes and removes what was written
 // Remove the partial files that killed processes left in a folder; those of living writers stay.
 [[nodiscard]] int lm_outfile_sweep(const char *folder, struct lm_err *err);

@@ -156,6 +156,31 @@ lm_outfile_commit(struct lm_outfile *file, struct lm_err *err)
 	return sys == 0 ? 0 : -1;
 }
 
+int
+lm_outfile_close_unflushed(struct lm_outfile *file, struct lm_err *err)
+{
+	int sys = fchmod(file->fd, (mode_t)file->mode) < 0 ? errno : 0;
+	file->open = false;
+	if (close(file->fd) < 0 && errno != EINTR && sys == 0)
+		sys = errno;
+	if (sys == 0)
+		return 0;
+	(void)lm_fd_fail(err, sys, "write", file->path);
+	lm_outfile_abandon(file);
+	return -1;
+}
+
+int
+lm_outfile_place_unflushed(struct lm_outfile *file, struct lm_err *err)
+{
+	int rc = rename(file->temp_path, file->path) < 0 ? lm_fd_fail(err, errno, "write", file->path) : 0;
+	if (rc < 0)
+		lm_outfile_abandon(file);
+	else
+		forget(file);
+	return rc;
+}
+
 void
 lm_outfile_abandon(struct lm_outfile *file)
 {

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const folders[] = { "sources", "blobs", "index", "trees", "tmp", "locks" };
+static const char *const folders[] = { "sources", "blobs", "index", "segments", "trees", "tmp", "locks" };
 
 // Backup programs leave a folder with such a file out (bford.info/cachedir).
 static const char cache_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"

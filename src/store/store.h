@@ -2,6 +2,7 @@
 //   <root>/sources/<2 hex>/<62 hex>         files from outside, exactly as fetched (named by their SHA-256)
 //   <root>/blobs/<2 hex>/<62 hex>           the bytes of an unpacked runtime archive (named by the archive's SHA-256)
 //   <root>/index/<2 hex>/<62 hex>.<kind>    the entries of a source: text, format in docs/formats/store.md
+//   <root>/segments/<2 hex>/<62 hex>        compressed segments of archives, by what they are made of
 //   <root>/trees/<name>                     trees on disk made for running something (an interpreter for the resolver)
 //   <root>/tmp, <root>/locks, <root>/store.sqlite
 // docs/formats/store.md has every file. Many processes may use it at once: files appear whole by rename, the same digest
@@ -10,6 +11,7 @@
 #pragma once
 
 #include "archive/entry.h"
+#include "archive/writer.h"
 #include "base/event.h"
 #include "digest/sha256.h"
 
@@ -67,6 +69,10 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 [[nodiscard]] int lm_store_runtime_entries(struct lm_store *store, const struct lm_digest *archive, const char *name,
 	struct lm_entries *entries, struct lm_err *err);
 
+// What lm_archive_write wants to take segments from and to give them to. A segment that is not what was kept is set aside (".bad")
+// with a warning, and not found. Lives as long as the store.
+void lm_store_segment_cache(struct lm_store *store, struct lm_segment_cache *out);
+
 // Small values remembered between runs (for example the size and time of a file that was hashed), in store.sqlite.
 [[nodiscard]] int lm_store_note_get(
 	struct lm_store *store, const char *key, char **value, struct lm_err *err); // *value null when absent
@@ -81,23 +87,23 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 struct lm_store_size {
 	struct {
 		uint64_t files, bytes; // as ls -l counts them
-	} sources, blobs, index, trees, other; // other: temporary files, locks, the database, what was set aside
+	} sources, blobs, index, segments, trees, other; // other: temporary files, locks, the database, what was set aside
 	uint64_t bytes; // of all
 };
 [[nodiscard]] int lm_store_size(struct lm_store *store, struct lm_store_size *out, struct lm_err *err);
 
 struct lm_store_verified {
-	uint64_t sources, blobs, bytes; // looked at
+	uint64_t sources, blobs, segments, bytes; // looked at
 	uint64_t bad; // set aside, each with a warning
 };
-// lm_store_recheck for all, on all processors.
+// lm_store_recheck for all, and the same for segments, on all processors.
 [[nodiscard]] int lm_store_verify(struct lm_store *store, struct lm_store_verified *out, struct lm_err *err);
 
 struct lm_store_gc {
-	uint64_t removed, removed_bytes; // sources (with their blob and index) and trees
+	uint64_t removed, removed_bytes; // sources (with their blob and index), segments and trees
 	uint64_t kept_bytes;
 	bool in_use; // other processes have the store open: only what was not used for a day could be removed
 };
-// Remove what was used longest ago until sources, blobs, indexes and trees together have at most `max_bytes`; and, always,
+// Remove what was used longest ago until sources, blobs, indexes, segments and trees together have at most `max_bytes`; and, always,
 // what was set aside, the leftovers of killed processes, and, unless in_use, temporary and lock files.
 [[nodiscard]] int lm_store_gc(struct lm_store *store, uint64_t max_bytes, struct lm_store_gc *out, struct lm_err *err);

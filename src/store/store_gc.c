@@ -24,6 +24,8 @@ count_file(void *context, const char *path, const struct lm_file_info *info, str
 		files = &out->blobs.files, bytes = &out->blobs.bytes;
 	else if (lm_cstr_starts(path, "index/") && !bad)
 		files = &out->index.files, bytes = &out->index.bytes;
+	else if (lm_cstr_starts(path, "segments/") && !bad)
+		files = &out->segments.files, bytes = &out->segments.bytes;
 	else if (lm_cstr_starts(path, "trees/"))
 		files = &out->trees.files, bytes = &out->trees.bytes;
 	*files += 1;
@@ -160,7 +162,7 @@ static int
 remove_item(struct lm_store *store, const struct item *item, struct lm_err *err)
 {
 	static const char *const parts[][2] = { { "index", ".wheel" }, { "index", ".runtime" }, { "blobs", "" },
-		{ "sources", "" }, { "sources", ".partial" } };
+		{ "sources", "" }, { "sources", ".partial" }, { "segments", "" } };
 	struct lm_digest digest = {};
 	if (!lm_digest_parse(lm_str_of(item->key), &digest)) {
 		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(store->root, item->key);
@@ -216,7 +218,8 @@ collect_and_remove(struct lm_store *store, uint64_t max_bytes, struct lm_store_g
 	LM_AUTO(release_items) struct items items = {};
 	if (store_each_file(store, "sources", collect_file, &items, err) < 0 ||
 		store_each_file(store, "blobs", collect_file, &items, err) < 0 ||
-		store_each_file(store, "index", collect_file, &items, err) < 0 || collect_trees(store, &items, err) < 0)
+		store_each_file(store, "index", collect_file, &items, err) < 0 ||
+		store_each_file(store, "segments", collect_file, &items, err) < 0 || collect_trees(store, &items, err) < 0)
 		return -1;
 	merge(&items);
 	if (remove_oldest(store, &items, max_bytes, out, err) < 0)

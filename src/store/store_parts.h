@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "os/file.h"
 #include "os/lock.h"
 #include "store/store.h"
@@ -42,6 +43,15 @@ typedef int store_visit(void *context, const char *folder, const char *shard, co
 [[nodiscard]] int store_set_aside(struct lm_store *store, const struct lm_digest *digest, const char *name, struct lm_err *err);
 // Hash a source. *matches: whether it has its digest.
 [[nodiscard]] int store_check_source(const char *path, const struct lm_digest *digest, bool *matches, struct lm_err *err);
+
+enum store_segment_state {
+	STORE_SEGMENT_READ,
+	STORE_SEGMENT_ABSENT,
+	STORE_SEGMENT_DAMAGED, // and set aside, with a warning
+};
+// Append the compressed bytes that are kept under this key.
+[[nodiscard]] int store_segment_read(struct lm_store *store, const struct lm_digest *key, struct lm_buf *out,
+	enum store_segment_state *state, struct lm_err *err);
 
 // What kind of source an index is about.
 struct store_index {

@@ -91,11 +91,13 @@ lm_store_recheck(struct lm_store *store, const struct lm_digest *digest, const c
 	return 0;
 }
 
+enum kind { SOURCE, BLOB, SEGMENT };
+
 // One thing to look at.
 struct checked {
 	struct lm_digest digest;
 	char *name;
-	bool blob;
+	enum kind kind;
 };
 
 struct verifying {
@@ -104,6 +106,32 @@ struct verifying {
 	size_t count, cap;
 	atomic_uint_fast64_t bytes, bad;
 };
+
+static int
+check_segment(struct lm_store *store, const struct lm_digest *key, uint64_t *bytes, bool *bad, struct lm_err *err)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf segment = {};
+	enum store_segment_state state = STORE_SEGMENT_ABSENT;
+	if (store_segment_read(store, key, &segment, &state, err) < 0)
+		return -1;
+	*bytes += segment.len;
+	*bad = state == STORE_SEGMENT_DAMAGED;
+	return 0;
+}
+
+static int
+check_kind(struct lm_store *store, const struct checked *item, uint64_t *bytes, bool *bad, struct lm_err *err)
+{
+	switch (item->kind) {
+	case SOURCE:
+		return check_source(store, &item->digest, item->name, bytes, bad, err);
+	case BLOB:
+		return check_blob(store, &item->digest, item->name, bytes, bad, err);
+	case SEGMENT:
+		break;
+	}
+	return check_segment(store, &item->digest, bytes, bad, err);
+}
 
 static int
 verify_one(void *context, size_t index, struct lm_err *err)
@@ -116,35 +144,40 @@ verify_one(void *context, size_t index, struct lm_err *err)
 	// without a sink: the other one may be a thread of ours
 	if (store_lock(all->store, &item->digest, "checking", item->name, nullptr, &lock, err) < 0)
 		return -1;
-	int rc = item->blob ? check_blob(all->store, &item->digest, item->name, &bytes, &bad, err)
-			    : check_source(all->store, &item->digest, item->name, &bytes, &bad, err);
+	int rc = check_kind(all->store, item, &bytes, &bad, err);
 	all->bytes += bytes;
 	all->bad += bad ? 1 : 0;
 	return rc;
 }
 
 static int
-collect(struct verifying *all, const char *shard, const char *name, bool blob)
+collect(struct verifying *all, const char *shard, const char *name, enum kind kind)
 {
 	struct lm_digest digest = {};
 	LM_AUTO(lm_free_ptr) char *hex = lm_format("%s%s", shard, name);
 	if (!lm_digest_parse(lm_str_of(hex), &digest))
 		return 0; // a partial file, or one that was set aside
 	lm_grow(all->items, all->count, all->cap);
-	all->items[all->count++] = (struct checked){ digest, lm_take(&hex), blob };
+	all->items[all->count++] = (struct checked){ digest, lm_take(&hex), kind };
 	return 0;
 }
 
 static int
 collect_source(void *context, const char *, const char *shard, const char *name, struct lm_err *)
 {
-	return collect(context, shard, name, false);
+	return collect(context, shard, name, SOURCE);
 }
 
 static int
 collect_blob(void *context, const char *, const char *shard, const char *name, struct lm_err *)
 {
-	return collect(context, shard, name, true);
+	return collect(context, shard, name, BLOB);
+}
+
+static int
+collect_segment(void *context, const char *, const char *shard, const char *name, struct lm_err *)
+{
+	return collect(context, shard, name, SEGMENT);
 }
 
 int
@@ -155,11 +188,14 @@ lm_store_verify(struct lm_store *store, struct lm_store_verified *out, struct lm
 	size_t sources = all.count;
 	if (rc == 0)
 		rc = store_each_file(store, "blobs", collect_blob, &all, err);
+	size_t blobs = all.count - sources;
+	if (rc == 0)
+		rc = store_each_file(store, "segments", collect_segment, &all, err);
 	// sources first, then blobs: a bad source takes its blob with it
 	if (rc == 0)
 		rc = lm_pool_run(lm_cpu_count(), all.count, verify_one, &all, err);
 	*out = (struct lm_store_verified){
-		.sources = sources, .blobs = all.count - sources, .bytes = all.bytes, .bad = all.bad
+		.sources = sources, .blobs = blobs, .segments = all.count - sources - blobs, .bytes = all.bytes, .bad = all.bad
 	};
 	for (size_t i = 0; i < all.count; i++)
 		lm_free(all.items[i].name);

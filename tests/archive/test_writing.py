@@ -122,6 +122,16 @@ def test_compressor(write, tmp_path, format, library, rest):
         assert version == pkg_config("libdeflate")
 
 
+@pytest.mark.parametrize("format, fast, most", [("tar.zst", "level 3 segment 8", "level 19 long segment 32"),
+    ("tar.xz", "level 1 segment 16", "level 9 segment 32"), ("tar.gz", "level 1 segment 4", "level 12 segment 4"),
+    ("zip", "level 1 segment 4", "level 12 segment 4"), ("tar", "none segment 4", "none segment 4")])
+def test_named_levels(write, tmp_path, format, fast, most):
+    (tmp_path / "tree").mkdir()
+    for level, wanted in (("fast", fast), ("max", most)):
+        told = write(tmp_path / "tree", None, "--format", format, "--level", level).json()["compressor"]
+        assert told.endswith(f"{wanted} MiB rule 2")
+
+
 def test_compressor_of_plain_tar(archive):
     assert archive("tar")[1]["compressor"] == "none segment 4 MiB rule 2"
 

@@ -619,12 +619,12 @@ def test_size(store, added, runtime, root, tmp_path):
     assert size["blobs"] == [1, 150_000 + len(CODE)] and size["index"][0] == 2
     everything = [p.stat().st_size for p in root.rglob("*") if p.is_file()]
     assert size["bytes"] == sum(everything)
-    assert sum(size[kind][0] for kind in ("sources", "blobs", "index", "trees", "other")) == len(everything)
+    assert sum(size[kind][0] for kind in ("sources", "blobs", "index", "segments", "trees", "other")) == len(everything)
 
 
 def test_verify(store, added, runtime, root):
     assert store("wheel", DIGEST, NAME).code == 0 and runtime().code == 0
-    good = {"sources": 2, "blobs": 1, "bytes": len(DATA) + len(RUNTIME) + 150_000 + len(CODE), "bad": 0}
+    good = {"sources": 2, "blobs": 1, "segments": 0, "bytes": len(DATA) + len(RUNTIME) + 150_000 + len(CODE), "bad": 0}
     assert store("verify").json() == good
     damage(added)
     damage(source(root, RUNTIME_DIGEST, "blobs"))
@@ -632,7 +632,39 @@ def test_verify(store, added, runtime, root):
     assert result.json()["bad"] == 2
     assert sorted(result.err.splitlines()) == sorted([set_aside(root).replace(NAME, DIGEST, 1).rstrip(),
         f"warning: what was unpacked of '{RUNTIME_DIGEST}' in the store was damaged: removed, to be unpacked again"])
-    assert store("verify").json() == {"sources": 1, "blobs": 0, "bytes": len(RUNTIME), "bad": 0}
+    assert store("verify").json() == {"sources": 1, "blobs": 0, "segments": 0, "bytes": len(RUNTIME), "bad": 0}
+
+
+def segment(root, key, data):
+    """A compressed segment as docs/formats/store.md has it."""
+    path = source(root, key, "segments")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"lamina-segment 1\n" + hashlib.sha256(bytes.fromhex(key) + data).digest() + data)
+    return path
+
+
+def test_verify_segments(store, root):
+    store("size")
+    kept = [segment(root, digit * 64, digit.encode() * 1000) for digit in "abc"]
+    assert store("verify").json() == {"sources": 0, "blobs": 0, "segments": 3, "bytes": 3000, "bad": 0}
+    kept[1].write_bytes(kept[0].read_bytes())
+    result = store("verify")
+    assert result.json() == {"sources": 0, "blobs": 0, "segments": 3, "bytes": 2000, "bad": 1}
+    assert result.err == ("warning: a compressed segment in the store was damaged (it is not what its digest says): set aside as "
+        f"'{kept[1]}.bad'\n")
+    assert store("size").json()["segments"] == [2, 2 * (1000 + 17 + 32)]
+    assert store("verify").json() == {"sources": 0, "blobs": 0, "segments": 2, "bytes": 2000, "bad": 0}
+
+
+def test_gc_removes_segments(store, root):
+    store("size")
+    kept = [segment(root, digit * 64, digit.encode() * 1000) for digit in "abc"]
+    for path, days in zip(kept, (2, 4, 3)):
+        used(path, days)
+    kept[0].with_name(kept[0].name + ".bad").write_bytes(b"x")
+    assert store("gc", "2500").json() == {"removed": 1, "removed_bytes": 1049, "kept_bytes": 2098, "in_use": False}
+    assert [path.exists() for path in kept] == [True, False, True]
+    assert not kept[0].with_name(kept[0].name + ".bad").exists()
 
 
 def used(path, days_ago):

@@ -2,6 +2,7 @@
 wrong bytes."""
 
 import re
+import shutil
 
 import pytest
 
@@ -48,6 +49,7 @@ def place(locked_stack, fast_path):
     """A place with a warm store; `first` is what was published from it."""
     place = locked_stack.copy(fast_path / "place")
     place.run("publish", *LOCAL, place.spec, place.folder / "first").ok()
+    shutil.rmtree(place.store / "segments")  # or sources would not be read again
     return place
 
 
@@ -89,6 +91,23 @@ def test_indexes(place, damage):
     for path in stored(place, "index"):
         damage(path)
     made_good(place, *[] if damage is remove else ["was damaged and is made anew"])
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_segments(place, damage):
+    place.run("publish", *LOCAL, place.spec, place.folder / "second").ok()
+    assert stored(place, "segments")
+    for path in stored(place, "segments"):
+        damage(path)
+    made_good(place, *[] if damage is remove else ["a compressed segment in the store was damaged"])
+
+
+def test_sources_that_are_not_needed(place):
+    """What is known to be compressed is not read; the archives are good all the same."""
+    place.run("publish", *LOCAL, place.spec, place.folder / "second").ok()
+    for path in stored(place, "sources"):
+        change(path)
+    made_good(place)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

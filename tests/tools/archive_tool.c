@@ -1,6 +1,7 @@
 // Writes an archive for the tests and says as JSON what came of it.
 //
-//   archive_tool --format F [--level N] [--jobs N] [--mtime S] [--prefix P] [--fold-case] [--events] SOURCE OUT
+//   archive_tool --format F [--level N|fast|max] [--jobs N] [--mtime S] [--prefix P] [--fold-case] [--events] [--store DIR]
+//                SOURCE OUT
 //
 // SOURCE is a folder, or a file that lists entries, one a line, fields separated by tabs ("x": executable, else "-"):
 //   text     <path> <x> <origin> <bytes to the end of the line>
@@ -9,6 +10,7 @@
 //   link     <path> <target> <origin>
 //   folder   <path> <origin>
 // Without OUT nothing is written: the JSON has the content hash and the compressor only.
+// --store takes compressed segments from there and keeps them there; its warnings go to stderr as "warning: <text>".
 // --events prints each progress event to stderr as "<step> <subject> <done> <total>". Exit 1: "<code>: <message>" on stderr.
 #include "archive/writer.h"
 #include "base/str.h"
@@ -16,6 +18,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
+#include "store/store.h"
 #include "text/json.h"
 
 #include <stdio.h>
@@ -129,6 +132,14 @@ print_event(void *context, const struct lm_event *event)
 		(unsigned long long)event->total_bytes);
 }
 
+static void
+print_warning(void *context, const struct lm_event *event)
+{
+	(void)context;
+	if (event->kind == LM_EVENT_WARNING)
+		fprintf(stderr, "warning: %s\n", event->text);
+}
+
 static json_t *
 digest_json(const struct lm_digest *digest)
 {
@@ -150,9 +161,10 @@ result_json(const struct lm_archive_result *result)
 				(json_int_t)segment->first_entry, "entry_count", (json_int_t)segment->entry_count, "digest",
 				digest_json(&segment->digest)));
 	}
-	return json_pack("{s:I, s:o, s:I, s:I, s:s, s:o}", "size", (json_int_t)result->size, "digest",
-		digest_json(&result->digest), "content_size", (json_int_t)result->content_size, "entry_count",
-		(json_int_t)result->entry_count, "compressor", result->compressor, "segments", segments);
+	return json_pack("{s:I, s:I, s:o, s:I, s:I, s:s, s:o}", "reused", (json_int_t)result->reused_count, "size",
+		(json_int_t)result->size, "digest", digest_json(&result->digest), "content_size",
+		(json_int_t)result->content_size, "entry_count", (json_int_t)result->entry_count, "compressor",
+		result->compressor, "segments", segments);
 }
 
 static int
@@ -185,14 +197,18 @@ static int
 usage(void)
 {
 	fprintf(stderr,
-		"usage: archive_tool --format F [--level N] [--jobs N] [--mtime S] [--prefix P] [--fold-case] "
-		"[--events] SOURCE [OUT]\n");
+		"usage: archive_tool --format F [--level N|fast|max] [--jobs N] [--mtime S] [--prefix P] [--fold-case] "
+		"[--events] [--store DIR] SOURCE [OUT]\n");
 	return 2;
 }
 
 static int
-signed_number(const char *text)
+level_number(const char *text)
 {
+	if (strcmp(text, "fast") == 0)
+		return LM_LEVEL_FAST;
+	if (strcmp(text, "max") == 0)
+		return LM_LEVEL_MAX;
 	bool negative = text[0] == '-';
 	int value = (int)number(lm_str_of(text + negative));
 	return negative ? -value : value;
@@ -204,6 +220,7 @@ main(int argc, char **argv)
 	struct lm_sink sink = { print_event, nullptr };
 	struct lm_archive_options options = { .level = LM_LEVEL_DEFAULT, .jobs = 2, .subject = "tree" };
 	bool fold_case = false;
+	const char *store = nullptr;
 	int at = 1;
 	for (; at < argc && argv[at][0] == '-'; at++) {
 		const char *value = at + 1 < argc ? argv[at + 1] : "";
@@ -218,13 +235,15 @@ main(int argc, char **argv)
 		if (strcmp(argv[at], "--format") == 0 && !lm_format_parse(value, &options.format))
 			return usage();
 		if (strcmp(argv[at], "--level") == 0)
-			options.level = signed_number(value);
+			options.level = level_number(value);
 		if (strcmp(argv[at], "--jobs") == 0)
 			options.jobs = (unsigned)number(lm_str_of(value));
 		if (strcmp(argv[at], "--mtime") == 0)
 			options.mtime_s = value[0] == '-' ? -1 : (int64_t)number(lm_str_of(value));
 		if (strcmp(argv[at], "--prefix") == 0)
 			options.prefix = value;
+		if (strcmp(argv[at], "--store") == 0)
+			store = value;
 		at++;
 	}
 	if (at >= argc || argc - at > 2)
@@ -232,6 +251,17 @@ main(int argc, char **argv)
 
 	lm_cancel_install();
 	struct lm_err err = {};
+	LM_AUTO(lm_store_close_ptr) struct lm_store *opened = nullptr;
+	struct lm_segment_cache cache = {};
+	struct lm_sink warnings = { print_warning, nullptr };
+	if (store != nullptr) {
+		if (lm_store_open(&opened, store, &warnings, &err) < 0) {
+			fprintf(stderr, "%s\n", err.text);
+			return 2;
+		}
+		lm_store_segment_cache(opened, &cache);
+		options.cache = &cache;
+	}
 	if (run(argv[at], fold_case, &options, at + 1 < argc ? argv[at + 1] : nullptr, &err) == 0)
 		return 0;
 	fprintf(stderr, "%d: %s\n", (int)err.code, err.text);

@@ -178,11 +178,11 @@ size(struct lm_store *store, char **, struct lm_err *err)
 	struct lm_store_size out;
 	if (lm_store_size(store, &out, err) < 0)
 		return -1;
-	print(json_pack("{s:[II], s:[II], s:[II], s:[II], s:[II], s:I}", "sources", (json_int_t)out.sources.files,
+	print(json_pack("{s:[II], s:[II], s:[II], s:[II], s:[II], s:[II], s:I}", "sources", (json_int_t)out.sources.files,
 		(json_int_t)out.sources.bytes, "blobs", (json_int_t)out.blobs.files, (json_int_t)out.blobs.bytes, "index",
-		(json_int_t)out.index.files, (json_int_t)out.index.bytes, "trees", (json_int_t)out.trees.files,
-		(json_int_t)out.trees.bytes, "other", (json_int_t)out.other.files, (json_int_t)out.other.bytes, "bytes",
-		(json_int_t)out.bytes));
+		(json_int_t)out.index.files, (json_int_t)out.index.bytes, "segments", (json_int_t)out.segments.files,
+		(json_int_t)out.segments.bytes, "trees", (json_int_t)out.trees.files, (json_int_t)out.trees.bytes, "other",
+		(json_int_t)out.other.files, (json_int_t)out.other.bytes, "bytes", (json_int_t)out.bytes));
 	return 0;
 }
 
@@ -192,8 +192,8 @@ verify(struct lm_store *store, char **, struct lm_err *err)
 	struct lm_store_verified out;
 	if (lm_store_verify(store, &out, err) < 0)
 		return -1;
-	print(json_pack("{s:I, s:I, s:I, s:I}", "sources", (json_int_t)out.sources, "blobs", (json_int_t)out.blobs, "bytes",
-		(json_int_t)out.bytes, "bad", (json_int_t)out.bad));
+	print(json_pack("{s:I, s:I, s:I, s:I, s:I}", "sources", (json_int_t)out.sources, "blobs", (json_int_t)out.blobs,
+		"segments", (json_int_t)out.segments, "bytes", (json_int_t)out.bytes, "bad", (json_int_t)out.bad));
 	return 0;
 }
 

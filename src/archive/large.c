@@ -1,0 +1,95 @@
+// Large members: made of several pieces, read from the first byte to the last whichever threads make them.
+#include "archive/run.h"
+
+#include <assert.h>
+
+static int
+read_on(struct lm_large *large, const struct lm_entry *entry, void *out, size_t len, struct lm_err *err)
+{
+	if (large->read == 0) {
+		lm_content_begin(&large->reader, entry);
+		lm_sha256_init(&large->hash);
+	}
+	if (lm_content_read(&large->reader, out, len, err) < 0)
+		return -1;
+	if (large->read == 0)
+		large->machine = lm_machine_of(out, len);
+	lm_sha256_update(&large->hash, out, len);
+	large->read += len;
+	return 0;
+}
+
+// Parts that were in the cache are read all the same once one of the member is not: the digest is that of the whole.
+static int
+read_up_to(struct lm_large *large, const struct lm_entry *entry, uint64_t end, struct lm_err *err)
+{
+	enum { PIECE_BYTES = 256 * 1024 };
+	if (large->read >= end)
+		return 0;
+	LM_AUTO(lm_free_ptr) unsigned char *piece = lm_realloc_array(nullptr, PIECE_BYTES, 1);
+	while (large->read < end) {
+		uint64_t left = end - large->read;
+		if (read_on(large, entry, piece, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+check_whole(struct lm_run *run, struct lm_large *large, struct lm_err *err)
+{
+	struct lm_digest digest;
+	lm_sha256_final(&large->hash, &digest);
+	if (lm_content_end(&large->reader, &digest, err) < 0)
+		return -1;
+	lm_content_release(&large->reader);
+	(void)pthread_mutex_lock(&run->mutex);
+	large->checked = true;
+	lm_run_settle(run, large, true);
+	(void)pthread_mutex_unlock(&run->mutex);
+	return 0;
+}
+
+int
+lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, uint64_t from, void *out, size_t len,
+	enum lm_machine *machine, struct lm_err *err)
+{
+	const struct lm_part *part = &run->plan.parts[index];
+	const struct lm_entry *entry = run->plan.members[part->member].entry;
+	struct lm_large *large = &run->large[part->large_index];
+	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, part->part_index, err) < 0)
+		return -1;
+	if (read_up_to(large, entry, from, err) < 0 || read_on(large, entry, out, len, err) < 0)
+		return -1;
+	assert(!part->last || large->read == entry->size);
+	if (part->last && check_whole(run, large, err) < 0)
+		return -1;
+	*machine = large->machine;
+	lm_pipeline_pass_turn(pipeline, &large->turn);
+	return 0;
+}
+
+int
+lm_run_skip_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index, struct lm_err *err)
+{
+	const struct lm_part *part = &run->plan.parts[index];
+	const struct lm_entry *entry = run->plan.members[part->member].entry;
+	struct lm_large *large = &run->large[part->large_index];
+	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, part->part_index, err) < 0)
+		return -1;
+	if (part->last && large->read > 0 &&
+		(read_up_to(large, entry, entry->size, err) < 0 || check_whole(run, large, err) < 0))
+		return -1;
+	lm_pipeline_pass_turn(pipeline, &large->turn);
+	return 0;
+}
+
+void
+lm_run_release_large(struct lm_run *run, struct lm_large *large)
+{
+	lm_run_settle(run, large, false);
+	lm_free(large->puts);
+	large->puts = nullptr;
+	lm_content_release(&large->reader);
+	lm_sha256_release(&large->hash);
+}
