@@ -341,7 +341,7 @@ def test_segments_of_large_archives(diff, small, run_lamina):
     import random
     noise = random.Random(2)
     (small.spec.parent / "two" / "data").mkdir()
-    for i in range(12):
+    for i in range(24):
         (small.spec.parent / "two" / "data" / f"{i:02}.bin").write_bytes(noise.randbytes(1_000_000))
     small.lock()
     small.publish(out=small.folder / "a")
