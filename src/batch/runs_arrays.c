@@ -72,8 +72,9 @@ find_duplicate(struct lm_change *change, const struct lm_ingest_slice *slice, si
 	for (size_t i = 0; i < slice->count; i++)
 		add_text(&arrays, 0, slice->items[i].id);
 	if (lm_db_prepare(change->runs->db,
-		    "SELECT n.at, i.source FROM unnest(?::text[]) WITH ORDINALITY AS n (id, at)"
-		    " JOIN items i ON i.run = ? AND i.item_id = n.id WHERE i.idx <> ? + n.at - 1 ORDER BY n.at LIMIT 1",
+		    "SELECT n.at, i.source FROM unnest(?::text[]) WITH ORDINALITY AS n (id, at) CROSS JOIN LATERAL"
+		    " (SELECT source, idx FROM items WHERE run = ? AND item_id = n.id OFFSET 0) AS i"
+		    " WHERE i.idx <> ? + n.at - 1 ORDER BY n.at LIMIT 1",
 		    &stmt, err) < 0)
 		return -1;
 	bind_arrays(&arrays, stmt, 1, 1);
@@ -115,6 +116,33 @@ lm_arrays_insert_items(struct lm_change *change, const struct lm_ingest_slice *s
 		return -1;
 	*conflict = lm_stmt_changes(stmt) != slice->count;
 	return *conflict ? find_duplicate(change, slice, duplicate, first_source, err) : 0;
+}
+
+int
+lm_arrays_known(
+	struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count, uint32_t *first_sources, struct lm_err *err)
+{
+	LM_AUTO(arrays_release) struct arrays arrays = {};
+	for (size_t i = 0; i < count; i++)
+		first_sources[i] = UINT32_MAX;
+	for (size_t from = 0; from < count; from += LM_RUNS_CHUNK) {
+		LM_AUTO(lm_stmt_done_ptr) struct lm_stmt *stmt = nullptr;
+		clear_arrays(&arrays);
+		for (size_t i = from; i < count && i < from + LM_RUNS_CHUNK; i++)
+			add_text(&arrays, 0, ids[i]);
+		if (LM_QUERY(runs, &stmt, err,
+			    "SELECT n.at, i.source FROM unnest(?::text[]) WITH ORDINALITY AS n (id, at) CROSS JOIN LATERAL"
+			    " (SELECT source FROM items WHERE run = ? AND item_id = n.id OFFSET 0) AS i",
+			    lm_t(nullptr), lm_i(run)) < 0)
+			return -1;
+		bind_arrays(&arrays, stmt, 1, 1);
+		int rc = 0;
+		while ((rc = lm_stmt_step(stmt, err)) == 1)
+			first_sources[from + (size_t)lm_stmt_i64(stmt, 0) - 1] = (uint32_t)lm_stmt_i64(stmt, 1);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int

@@ -117,6 +117,33 @@ lm_bulk_insert_items(struct lm_change *change, const struct lm_ingest_slice *sli
 		change, slice, duplicate, first_source, conflict, err);
 }
 
+static int
+known_rows(
+	struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count, uint32_t *first_sources, struct lm_err *err)
+{
+	LM_AUTO(lm_stmt_done_ptr) struct lm_stmt *reading = nullptr, *stmt = nullptr;
+	if (LM_QUERY(runs, &reading, err, "SELECT 1 FROM runs WHERE key = ?", lm_i(run)) < 0 ||
+		lm_stmt_step(reading, err) < 0 || // as long as it is not done, all that follows is one transaction
+		LM_QUERY(runs, &stmt, err, "SELECT source FROM items WHERE run = ? AND item_id = ?", lm_i(run)) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		lm_stmt_bind_str(stmt, 2, ids[i]);
+		int rc = lm_stmt_step(stmt, err);
+		if (rc < 0)
+			return -1;
+		first_sources[i] = rc == 1 ? (uint32_t)lm_stmt_i64(stmt, 0) : UINT32_MAX;
+		lm_stmt_again(stmt);
+	}
+	return 0;
+}
+
+int
+lm_bulk_known(
+	struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count, uint32_t *first_sources, struct lm_err *err)
+{
+	return (runs->shared ? lm_arrays_known : known_rows)(runs, run, ids, count, first_sources, err);
+}
+
 int
 lm_bulk_match(struct lm_change *change, int64_t seq, const struct lm_outcome *outcomes, size_t count, uint32_t *attempts,
 	uint32_t *returns, struct lm_err *err)

@@ -93,18 +93,7 @@ int
 lm_runs_known_ids(
 	struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count, uint32_t *first_sources, struct lm_err *err)
 {
-	LM_AUTO(lm_stmt_done_ptr) struct lm_stmt *stmt = nullptr;
-	if (LM_QUERY(runs, &stmt, err, "SELECT source FROM items WHERE run = ? AND item_id = ?", lm_i(run)) < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		lm_stmt_bind_str(stmt, 2, ids[i]);
-		int rc = lm_stmt_step(stmt, err);
-		if (rc < 0)
-			return -1;
-		first_sources[i] = rc == 1 ? (uint32_t)lm_stmt_i64(stmt, 0) : UINT32_MAX;
-		lm_stmt_again(stmt);
-	}
-	return 0;
+	return lm_bulk_known(runs, run, ids, count, first_sources, err);
 }
 
 int

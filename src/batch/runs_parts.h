@@ -137,6 +137,10 @@ struct lm_range {
 [[nodiscard]] int lm_bulk_insert_items(struct lm_change *change, const struct lm_ingest_slice *slice, size_t *duplicate,
 	uint32_t *first_source, bool *conflict, struct lm_err *err);
 
+// first_sources[i]: of the item that has ids[i], or UINT32_MAX.
+[[nodiscard]] int lm_bulk_known(
+	struct lm_runs *runs, int64_t run, const struct lm_str *ids, size_t count, uint32_t *first_sources, struct lm_err *err);
+
 struct lm_settled {
 	uint64_t index;
 	uint32_t attempts, returns;

@@ -1,5 +1,6 @@
 """A sample of each version of the store's schema, with a run that was killed half-way, is opened and gone on with."""
 
+import re
 import sqlite3
 import subprocess
 
@@ -87,3 +88,17 @@ def test_a_newer_store_is_refused(run, tool, tmp_path, postgres_server):
     result = run(tool("batch_store_tool"), postgres_server.dsn, "newer", *WORK, stdin="go\n")
     assert result.code == 1
     assert f"was written by a newer lamina (format {CURRENT + 1}, this one knows {CURRENT})" in result.err
+
+
+def test_the_document_has_every_column(tool, tmp_path):
+    path = tmp_path / "runs.sqlite"
+    subprocess.run([tool("batch_store_tool"), path, "unused", "make", "1"], check=True, timeout=60)
+    told, table = {}, None
+    for line in (paths.ROOT / "docs" / "formats" / "batch-run.md").read_text().splitlines():
+        if line.startswith("#"):
+            table = line[4:] if line.startswith("### ") else None
+        elif table and line.startswith("| `"):
+            told.setdefault(table, []).extend(re.findall("`([a-z_]+)`", line.split("|")[1]))
+    made = {name: sorted(row[1] for row in query_sqlite(path, f"PRAGMA table_info({name})"))
+            for name, in query_sqlite(path, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert {name: sorted(columns) for name, columns in told.items()} == made

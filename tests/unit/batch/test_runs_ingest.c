@@ -104,6 +104,13 @@ an_id_that_is_there_already(void **)
 	items[2].id = LM_STR("New"); // bytes count, and nothing else
 	items[1].id = LM_STR("quo\"te \\ {,} 'x' \xc3\xbc");
 	assert_int_equal(add(store, &slice, &duplicate, &first), 0);
+	struct lm_str ids[] = { LM_STR("NEW"), LM_STR("item-2"), LM_STR("new"), items[1].id };
+	uint32_t sources[4];
+	must(store, lm_runs_known_ids(store->runs, store->row.key, ids, 4, sources, &store->err));
+	assert_true(sources[0] == UINT32_MAX);
+	assert_int_equal(sources[1], 0);
+	assert_int_equal(sources[2], 1);
+	assert_int_equal(sources[3], 1);
 	struct lm_items read = {};
 	must(store, lm_runs_items(store->runs, store->row.key, 4, 2, &read, &store->err));
 	assert_string_equal(read.rows[0].item_id, "quo\"te \\ {,} 'x' \xc3\xbc");

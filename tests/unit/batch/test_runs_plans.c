@@ -16,12 +16,14 @@ live(struct run_store *store)
 	int64_t until = 0;
 	size_t count = 0;
 	uint64_t again = 0;
+	uint32_t source = 0;
 	bool has = false;
 	store_add(store, 0, 0, 40, nullptr, true);
 	must(store, lm_runs_set_stamp(store->runs, store->row.key, 0, &stamp, &store->err));
 	must(store, lm_runs_stamp(store->runs, store->row.key, 0, &stamp, &has, &store->err));
 	must(store, lm_runs_slice_marks(store->runs, store->row.key, 0, &marks, &count, &store->err));
 	lm_free(marks);
+	must(store, lm_runs_known_ids(store->runs, store->row.key, &LM_STR("item-1"), 1, &source, &store->err));
 	for (int i = 0; i < 3; i++) {
 		struct batch_work work = store_claim(store, 10);
 		store_fetch(store, &work);
