@@ -1,11 +1,13 @@
-"""The tests of the store that unit tests run on SQLite, on PostgreSQL; and several processes at one run."""
+"""What unit tests of the store check on SQLite, on PostgreSQL."""
 
 import pytest
 
-CONTRACT = ["flow", "ingest", "claim", "leases", "batches", "outcomes", "plans"]
+PROGRAMS = ["db_engines", "runs_flow", "runs_ingest", "runs_claim", "runs_leases", "runs_batches", "runs_outcomes", "runs_plans"]
 
 
-@pytest.mark.parametrize("program", CONTRACT)
-def test_contract(run, tool, postgres_server, program):
-    result = run(tool(f"batch_test_runs_{program}"), env={"LM_TEST_POSTGRES": postgres_server.dsn})
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_same_on_postgres(run, tool, postgres_server, program):
+    result = run(tool(f"batch_test_{program}"), env={"LM_TEST_POSTGRES": postgres_server.dsn})
     assert result.code == 0, result.out + result.err
+    assert "PASSED" in result.out + result.err
+    assert postgres_server.sql("SELECT count(*) > 0 FROM pg_stat_user_tables WHERE n_tup_ins > 0") == [["t"]]

@@ -302,18 +302,32 @@ options_free(PQconninfoOption **options)
 	PQconninfoFree(*options);
 }
 
+// A password with '@', '/', '?' or '#' as it is moves the places of all that follows, and then stands in libpq's messages as a
+// host, a port or an option. An '@' that is not the one behind the password shows it.
+static bool
+has_bare_password(const char *dsn)
+{
+	const char *authority = strstr(dsn, "://");
+	if (authority == nullptr)
+		return false;
+	authority += strlen("://");
+	const char *at = strchr(authority, '@');
+	return at != nullptr && (at > authority + strcspn(authority, "/?#") || strchr(at + 1, '@') != nullptr);
+}
+
 // What the database is called in messages. libpq's own words about a string it cannot read may hold a part of the password.
 static int
 name_database(struct pg_db *db, const char *dsn, struct lm_err *err)
 {
+	if (has_bare_password(dsn))
+		return lm_err_set(err, LM_E_USAGE,
+			"the connection string of the PostgreSQL database is not valid: what is no letter or digit in a user "
+			"or password is"
+			" written %%XX");
 	LM_AUTO(options_free) PQconninfoOption *options = PQconninfoParse(dsn, nullptr);
 	if (options == nullptr)
 		return lm_err_set(err, LM_E_USAGE, "the connection string of the PostgreSQL database is not valid");
 	const char *host = option(options, "host"), *database = option(options, "dbname");
-	if (host != nullptr && strchr(host, '@') != nullptr)
-		return lm_err_set(err, LM_E_USAGE,
-			"the connection string of the PostgreSQL database is not valid: '@' in a user or password is written "
-			"%%40");
 	db->base.name = lm_format("postgresql://%s/%s", host == nullptr ? "" : host, database == nullptr ? "" : database);
 	return 0;
 }
