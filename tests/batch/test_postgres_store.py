@@ -7,7 +7,8 @@ PROGRAMS = ["db_engines", "runs_flow", "runs_ingest", "runs_claim", "runs_leases
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_same_on_postgres(run, tool, postgres_server, program):
+    schemas = "SELECT count(*) FROM pg_namespace"
+    before = int(postgres_server.sql(schemas)[0][0])
     result = run(tool(f"batch_test_{program}"), env={"LM_TEST_POSTGRES": postgres_server.dsn})
     assert result.code == 0, result.out + result.err
-    assert "PASSED" in result.out + result.err
-    assert postgres_server.sql("SELECT count(*) > 0 FROM pg_stat_user_tables WHERE n_tup_ins > 0") == [["t"]]
+    assert int(postgres_server.sql(schemas)[0][0]) > before  # it was there, and not in a file
