@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-import runner
+import batch_runner as runner
 from fake_provider import fake_provider
-from runner import KEY, Runner, check_sent_once, killed, said
+from batch_runner import KEY, Runner, check_sent_once, killed, said
 
 COUNT = 20  # items; 5 to a batch
 REFUSED = {"on": "openai.batches.create", "do": "status", "status": 400, "message": "The endpoint is closed on Sundays."}

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-import runner
+import batch_runner as runner
 from fake_provider import fake_provider
-from runner import Runner, check_sent_once, killed, said
+from batch_runner import Runner, check_sent_once, killed, said
 
 ITEMS, PER_BATCH = 2000, "250"
 PATIENCE_S = 60

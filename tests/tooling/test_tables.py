@@ -134,6 +134,7 @@ LINTED = {
         "tests/tiers.ini:5: there is no test file 'gone', and none in a folder of this name"),
     "words after a tier's folder": ({"tests/tiers.ini": FILES["tests/tiers.ini"] + "c = e2e\n"},
         "tests/tiers.ini:5: one folder or file a line, and nothing after it"),
+    "hidden module": ({"tests/support/b.py": ""}, "tests/support/b.py: has the name of the folder tests/b, which hides it"),
     "flaky and expired": ({"tests/known_flaky.txt": "\ntests/b/test_two.py::test_odd | 2020-02-01 | why\n"},
         "tests/known_flaky.txt:2: 'tests/b/test_two.py::test_odd' has expired on 2020-02-01: mend it, or give a new date and say why"),
     "flaky and stale": ({"tests/known_flaky.txt": "tests/b/test_two.py::test_gone | 9999-01-01 | why\n"},
