@@ -6,7 +6,7 @@
 
 enum lm_event_kind {
 	LM_EVENT_BEGIN,    // a step on a subject begins; total_bytes is known or 0
-	LM_EVENT_PROGRESS, // done_bytes of total_bytes
+	LM_EVENT_PROGRESS, // done_bytes of total_bytes; text: how things stand, or null
 	LM_EVENT_END,      // the step is done; text says what came of it, or null
 	LM_EVENT_WARNING,  // text is a sentence for the user
 	LM_EVENT_NOTE,     // text is for -v only
@@ -14,10 +14,11 @@ enum lm_event_kind {
 
 struct lm_event {
 	enum lm_event_kind kind;
-	const char *step;    // "lock", "download", "unpack", "build", "publish", "export"
+	const char *step;    // "lock", "download", "unpack", "build", "publish", "export", "run"
 	const char *subject; // layer, file name, ...; step and subject together name one line of progress
 	const char *text;
 	uint64_t done_bytes, total_bytes;
+	bool items; // these are numbers of items, not of bytes
 };
 
 // emit may be called from any thread; it does its own locking. A null sink, or a null emit, is silent.

@@ -167,25 +167,29 @@ give_up(struct lm_engine *engine, const struct lm_diags *faults, struct lm_err *
 	LM_AUTO(lm_buf_release) struct lm_buf text = {};
 	struct lm_err why = {};
 
-	lm_diags_format(faults, &text);
+	if (faults != engine->options.faults)
+		lm_diags_format(faults, &text);
 	while (text.len > 0 && text.ptr[text.len - 1] == '\n')
 		text.len--;
 	if (lm_runs_drop(engine->runs, engine->run.key, &why) < 0 || lm_dir_remove(engine->folder.path, &why) < 0)
 		lm_emit_warning(engine->options.sink, "%s", why.text);
 	engine->held = false;
+	if (faults == engine->options.faults)
+		return -1;
 	return lm_err_set(err, LM_E_SYNTAX, "%.*s", (int)text.len, lm_buf_cstr(&text));
 }
 
 static int
 read_sources(struct lm_engine *engine, const struct lm_lease *lease, struct lm_err *err)
 {
-	LM_AUTO(lm_diags_release) struct lm_diags faults = {};
+	LM_AUTO(lm_diags_release) struct lm_diags own = {};
+	struct lm_diags *faults = engine->options.faults != nullptr ? engine->options.faults : &own;
 	struct reading reading = { .engine = engine };
 	int rc = lm_ingest_run(engine->runs, lease, &engine->config, &engine->folder, &engine->options.source, stop_reading,
-		&reading, &faults, engine->options.sink, err);
+		&reading, faults, engine->options.sink, err);
 
 	if (rc < 0)
-		return faults.errors > 0 ? give_up(engine, &faults, err) : -1;
+		return faults->errors > 0 ? give_up(engine, faults, err) : -1;
 	if (reading.failed) {
 		*err = reading.err;
 		return -1;

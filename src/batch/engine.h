@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "base/diag.h"
 #include "base/err.h"
 #include "base/event.h"
 #include "batch/config.h"
@@ -19,6 +20,7 @@ struct lm_engine_options {
 	const char *artifacts;        // folder above the run's
 	const char *run_id;
 	struct lm_source_env source;
+	struct lm_diags *faults;      // borrowed: rows that cannot be used are added; null: they stand in the error
 	const struct lm_sink *sink;
 	unsigned parallel_calls;      // polls and downloads at once; 0: 8
 	uint64_t lease_ms;            // 0: 30000

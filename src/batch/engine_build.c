@@ -230,6 +230,7 @@ record(struct build *build, struct lm_work *work, struct lm_err *err)
 	LM_KILL_POINT("batch: ready");
 	work->state = LM_BATCH_READY;
 	work->item_count = build->requests;
+	work->tokens = build->tokens;
 	work->made_here = true;
 	engine->changed = true;
 	if (build->used < build->count) // claim not many more than fit, the next time

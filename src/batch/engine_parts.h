@@ -85,7 +85,7 @@ struct lm_work {
 	int64_t seq;
 	enum lm_batch_state state;
 	struct lm_lease lease;
-	uint64_t item_count;
+	uint64_t item_count, tokens;
 	struct lm_digest digest;
 	int64_t intent_at_s;
 	char *input_ref, *batch_id, *status, *output_ref, *error_ref; // owned, or null

@@ -92,6 +92,7 @@ take_row(struct lm_work *work, struct lm_batch_row *row)
 {
 	work->state = row->state;
 	work->item_count = row->item_count;
+	work->tokens = row->tokens;
 	work->digest = row->request_digest;
 	work->intent_at_s = row->intent_at_s;
 	work->input_ref = lm_take(&row->input_ref);
@@ -253,8 +254,27 @@ static void
 tell_progress(struct lm_engine *engine)
 {
 	const struct lm_run_row *run = &engine->run;
-	lm_emit_progress(engine->options.sink, "run", engine->run_id,
-		run->counts[LM_ITEM_COMPLETED] + run->counts[LM_ITEM_PERMANENT], run->item_count);
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	uint64_t tokens = 0;
+
+	if (!run->ingest_complete) // reading tells its own
+		return;
+	for (size_t i = 0; i < engine->work_count; i++)
+		tokens += engine->works[i].state == LM_BATCH_ACTIVE && !engine->works[i].gone ? engine->works[i].tokens : 0;
+	for (int i = 0; i < LM_ITEM_STATUS_COUNT; i++)
+		if (run->counts[i] > 0)
+			lm_buf_format(&text, "%" PRIu64 " %s, ", run->counts[i], lm_item_status_name((enum lm_item_status)i));
+	lm_buf_format(&text, "%" PRIu64 " of %" PRIu64 " batches active", run->active_batches, run->batch_count);
+	if (tokens > 0)
+		lm_buf_format(&text, ", about %" PRIu64 " tokens", tokens);
+	lm_emit(engine->options.sink,
+		&(struct lm_event){ .kind = LM_EVENT_PROGRESS,
+			.step = "run",
+			.subject = engine->run_id,
+			.text = lm_buf_cstr(&text),
+			.items = true,
+			.done_bytes = run->counts[LM_ITEM_COMPLETED] + run->counts[LM_ITEM_PERMANENT],
+			.total_bytes = run->item_count });
 }
 
 int

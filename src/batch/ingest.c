@@ -336,7 +336,8 @@ read_source(struct intake *in, bool (*stop)(void *context), void *context, struc
 			lm_emit_progress(in->sink, "read", input->path, in->read_to, in->size_bytes);
 	}
 	lm_source_close(lm_take(&in->source));
-	lm_emit_end(in->sink, "read", input->path, "%" PRIu64 " rows", rows);
+	if (in->faults->errors == 0)
+		lm_emit_end(in->sink, "read", input->path, "%" PRIu64 " rows", rows);
 	return 0;
 }
 

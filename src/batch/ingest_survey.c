@@ -191,7 +191,8 @@ read_source(struct survey *s, struct lm_err *err)
 		return -1;
 	lm_source_slice(source, &begin, &end, &digest);
 	s->facts->bytes += input->kind == LM_INPUT_PARQUET ? stamp.size_bytes : end;
-	lm_emit_end(s->sink, "read", input->path, "%" PRIu64 " rows", s->facts->rows - rows);
+	if (s->faults->errors == 0)
+		lm_emit_end(s->sink, "read", input->path, "%" PRIu64 " rows", s->facts->rows - rows);
 	return 0;
 }
 

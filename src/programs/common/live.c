@@ -31,9 +31,22 @@ find_line(struct lm_live *live, const struct lm_event *event)
 }
 
 static void
-set_bytes(struct lm_live_line *line, const struct lm_event *event, uint64_t now_ms)
+release_line(struct lm_live_line *line)
 {
-	if (line->first_ms == 0 && event->done_bytes > 0) {
+	lm_free(line->step);
+	lm_free(line->subject);
+	lm_free(line->text);
+}
+
+static void
+set_progress(struct lm_live_line *line, const struct lm_event *event, uint64_t now_ms)
+{
+	if (event->text != nullptr) {
+		lm_free(line->text);
+		line->text = lm_strdup(event->text);
+	}
+	line->items = event->items;
+	if (line->first_ms == 0 && (event->done_bytes > 0 || event->items)) {
 		line->first_bytes = event->done_bytes;
 		line->first_ms = now_ms;
 	}
@@ -52,7 +65,7 @@ lm_live_begin(struct lm_live *live, const struct lm_event *event, uint64_t now_m
 			.step = lm_strdup(event->step), .subject = lm_strdup(event->subject), .since_ms = now_ms
 		};
 	}
-	set_bytes(line, event, now_ms);
+	set_progress(line, event, now_ms);
 }
 
 // A step that never began, or has ended, gets no line: workers may tell of their last bytes late.
@@ -61,7 +74,7 @@ lm_live_progress(struct lm_live *live, const struct lm_event *event, uint64_t no
 {
 	struct lm_live_line *line = find_line(live, event);
 	if (line != nullptr)
-		set_bytes(line, event, now_ms);
+		set_progress(line, event, now_ms);
 }
 
 uint64_t
@@ -71,8 +84,7 @@ lm_live_end(struct lm_live *live, const struct lm_event *event)
 	if (line == nullptr)
 		return 0;
 	uint64_t bytes = line->done_bytes;
-	lm_free(line->step);
-	lm_free(line->subject);
+	release_line(line);
 	size_t at = (size_t)(line - live->lines);
 	memmove(line, line + 1, (live->count - at - 1) * sizeof *line);
 	live->count--;
@@ -82,10 +94,8 @@ lm_live_end(struct lm_live *live, const struct lm_event *event)
 void
 lm_live_clear(struct lm_live *live)
 {
-	for (size_t i = 0; i < live->count; i++) {
-		lm_free(live->lines[i].step);
-		lm_free(live->lines[i].subject);
-	}
+	for (size_t i = 0; i < live->count; i++)
+		release_line(&live->lines[i]);
 	live->count = 0;
 }
 
@@ -119,11 +129,38 @@ append_bar(const struct lm_live_line *line, unsigned cells, struct lm_buf *out)
 	lm_buf_text(out, "]  ");
 }
 
+// "58 of 1000    12/s  1:18 left"
+static void
+append_items(const struct lm_live_line *line, uint64_t now_ms, size_t columns, struct lm_buf *out)
+{
+	uint64_t ms = now_ms > line->first_ms ? now_ms - line->first_ms : 1;
+	uint64_t fresh = line->done_bytes > line->first_bytes ? line->done_bytes - line->first_bytes : 0;
+	uint64_t left = line->total_bytes > line->done_bytes ? line->total_bytes - line->done_bytes : 0;
+	double rate = (double)fresh * 1000 / (double)ms;
+	if (columns >= 72 && line->total_bytes > 0)
+		append_bar(line, columns >= 96 ? 20 : 10, out);
+	lm_buf_format(out, "%llu of %llu", (unsigned long long)line->done_bytes, (unsigned long long)line->total_bytes);
+	if (columns < 50 || fresh == 0)
+		return;
+	lm_buf_format(out, rate >= 9.95 ? "  %.0f/s" : "  %.1f/s", rate);
+	uint64_t s = (uint64_t)((double)left / rate + 0.5);
+	if (s >= 3600)
+		lm_buf_format(out, "  %llu:%02llu h left", (unsigned long long)(s / 3600), (unsigned long long)(s / 60 % 60));
+	else
+		lm_buf_format(out, "  %llu:%02llu left", (unsigned long long)(s / 60), (unsigned long long)(s % 60));
+}
+
 // What stands at the right: as much as there is room for.
 static void
 append_state(const struct lm_live_line *line, uint64_t now_ms, size_t columns, struct lm_buf *out)
 {
 	char done[16], total[16], rate[16];
+	if (line->text != nullptr)
+		return;
+	if (line->items) {
+		append_items(line, now_ms, columns, out);
+		return;
+	}
 	uint64_t s = now_ms > line->since_ms ? (now_ms - line->since_ms) / 1000 : 0;
 	uint64_t ms = now_ms > line->first_ms ? now_ms - line->first_ms : 1;
 	uint64_t fresh = line->done_bytes > line->first_bytes ? line->done_bytes - line->first_bytes : 0;
@@ -163,7 +200,7 @@ static void
 format_line(const struct lm_live_line *line, uint64_t now_ms, size_t columns, struct lm_buf *out)
 {
 	LM_AUTO(lm_buf_release) struct lm_buf subject = {}, state = {}, all = {};
-	lm_text_escape(&subject, lm_str_of(line->subject));
+	lm_text_escape(&subject, lm_str_of(line->text != nullptr ? line->text : line->subject));
 	append_state(line, now_ms, columns, &state);
 	lm_buf_format(&all, "%-*s  ", STEP_COLUMNS, line->step);
 	size_t taken = STEP_COLUMNS + 2 + (state.len > 0 ? state.len + 2 : 0);

@@ -9,6 +9,8 @@ enum { LM_LIVE_LINES = 12 };
 
 struct lm_live_line {
 	char *step, *subject;
+	char *text; // of the last progress, shown in the subject's place; or null
+	bool items; // what is counted, not bytes
 	uint64_t done_bytes, total_bytes;
 	uint64_t since_ms;
 	// The rate is counted from the first bytes on, and without what was there before (a download that goes on).

@@ -201,6 +201,12 @@ lm_ui_sink(struct lm_ui *ui)
 	return (struct lm_sink){ .emit = on_event, .context = ui };
 }
 
+bool
+lm_ui_is_live(const struct lm_ui *ui)
+{
+	return ui->live;
+}
+
 void
 lm_ui_finish(struct lm_ui *ui)
 {

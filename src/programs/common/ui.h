@@ -12,6 +12,7 @@ struct lm_ui;
 //   verbosity  -1 quiet (errors only), 0 normal, 1 with notes
 struct lm_ui *lm_ui_new(const char *program, int verbosity);
 struct lm_sink lm_ui_sink(struct lm_ui *ui);
+bool lm_ui_is_live(const struct lm_ui *ui); // there are live lines
 // On a terminal, finished steps of this name leave a line: no table of results will tell of them. Borrowed.
 void lm_ui_keep(struct lm_ui *ui, const char *step);
 void lm_ui_finish(struct lm_ui *ui); // take the live lines away for good; before results are printed

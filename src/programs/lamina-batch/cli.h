@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "base/diag.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "batch/config.h"
@@ -61,10 +62,24 @@ struct lm_batch_cli {
 
 extern const struct lm_program lm_batch_program;
 
+// ---- progress.c: what a run comes to while it works: two live lines, or a plain one every half minute.
+
+struct lm_batch_progress {
+	struct lm_ui *ui;
+	struct lm_sink to;
+	bool begun;
+	uint64_t told_ms; // monotonic: the last plain line, or the beginning
+	char *told;       // owned: its text
+};
+struct lm_sink lm_batch_progress_sink(struct lm_batch_progress *progress, struct lm_ui *ui);
+void lm_batch_progress_release(struct lm_batch_progress *progress);
+
 struct lm_batch_run {
 	struct lm_batch_cli cli;
 	struct lm_ui *ui;
 	struct lm_sink sink;
+	struct lm_batch_progress progress; // behind the sink
+	struct lm_diags faults;            // of rows; shown when the command is over
 	char *db_path, *artifacts, *api_key, *record; // owned
 	const char *db_schema, *python;
 	struct lm_strings dotenv; // "NAME=VALUE"

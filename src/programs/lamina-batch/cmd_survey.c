@@ -3,24 +3,20 @@
 #include "batch/ingest.h"
 
 static int
-survey(struct lm_batch_run *run, struct lm_diags *faults, struct lm_input_facts *facts, struct lm_err *err)
+survey(struct lm_batch_run *run, struct lm_input_facts *facts, struct lm_err *err)
 {
 	run->python = run->cli.python != nullptr ? run->cli.python : lm_batch_env(run, "LAMINA_BATCH_PYTHON");
 	struct lm_source_env env = { .python = run->python };
 	if (lm_batch_config(run, err) < 0 || lm_batch_provider(run, false, err) < 0)
 		return -1;
-	return lm_ingest_survey(&run->config, run->provider, &env, faults, facts, &run->sink, err);
+	return lm_ingest_survey(&run->config, run->provider, &env, &run->faults, facts, &run->sink, err);
 }
 
 int
 lm_batch_survey(struct lm_batch_run *run, struct lm_err *err)
 {
-	LM_AUTO(lm_diags_release) struct lm_diags faults = {};
 	struct lm_input_facts facts = {};
-	int rc = survey(run, &faults, &facts, err);
-	lm_ui_finish(run->ui);
-	lm_ui_diags(run->ui, &faults);
-	if (rc < 0)
+	if (survey(run, &facts, err) < 0)
 		return -1;
 	lm_batch_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)facts.rows, "input_bytes",
 		(json_int_t)facts.bytes, "request_bytes", (json_int_t)facts.request_bytes, "largest_request_bytes",

@@ -72,7 +72,7 @@ run_command(int argc, char **argv)
 	if (rc == 0 && !run.cli.help && first < argc - 1)
 		rc = lm_err_set(&err, LM_E_USAGE, "'%s' is one argument too many", argv[1 + first]);
 	run.ui = lm_ui_new(lm_batch_program.name, run.cli.verbosity);
-	run.sink = lm_ui_sink(run.ui);
+	run.sink = lm_batch_progress_sink(&run.progress, run.ui);
 	if (rc == 0 && run.cli.help) {
 		lm_help_command(&lm_batch_program, run.cli.info);
 	} else if (rc == 0) {
@@ -81,6 +81,7 @@ run_command(int argc, char **argv)
 		if (rc == 0)
 			rc = function_of(run.cli.info->command)(&run, &err);
 		lm_ui_finish(run.ui);
+		lm_ui_diags(run.ui, &run.faults);
 	}
 	if (rc == 0)
 		rc = lm_out_flush(&err);

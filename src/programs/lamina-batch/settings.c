@@ -159,6 +159,7 @@ lm_batch_engine(struct lm_batch_run *run, struct lm_engine **out, char *holder, 
 		.artifacts = run->artifacts,
 		.run_id = run->row.run_id,
 		.source = { .python = run->python },
+		.faults = &run->faults,
 		.sink = &run->sink,
 	};
 	return lm_engine_open(out, &options, holder, err);
@@ -172,6 +173,8 @@ lm_batch_run_release(struct lm_batch_run *run)
 	lm_provider_free(run->provider);
 	lm_run_folder_release(&run->folder);
 	lm_runs_close(run->runs);
+	lm_diags_release(&run->faults);
+	lm_batch_progress_release(&run->progress);
 	lm_strings_release(&run->dotenv);
 	lm_strings_release(&run->cli.inputs);
 	lm_free(run->db_path);
