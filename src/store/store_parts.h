@@ -20,8 +20,9 @@ struct lm_store {
 	char *root;
 	struct lm_sink sink;
 	int use_fd;            // shared lock on locks/use while the store is open
-	pthread_mutex_t mutex; // guards db
+	pthread_mutex_t mutex; // guards what follows
 	struct lm_db *db;      // opened when first needed
+	bool swept[256];       // folders of segments, by their two digits
 };
 
 // "<root>/<kind>/<2 hex>/<62 hex><suffix>". Yours to lm_free.

@@ -1,5 +1,6 @@
 // Compressed segments of archives, so that what did not change is not compressed again. docs/formats/store.md has the file.
 // They are not flushed to disk: one that a power cut tore has another digest, and is made again.
+#include "os/dir.h"
 #include "os/fd.h"
 #include "os/path.h"
 #include "store/store_parts.h"
@@ -94,13 +95,30 @@ get(void *context, const struct lm_digest *key, struct lm_buf *out)
 	return true;
 }
 
+// Leftovers of killed writers go before the first file that we make in a folder: from then on there may be some of ours that
+// are closed, and wait to be settled.
 static int
-write_segment(struct lm_outfile *file, const char *path, const struct lm_digest *key, const void *bytes, size_t len,
+make_folder(struct lm_store *store, const char *path, const struct lm_digest *key, struct lm_err *err)
+{
+	bool *swept = &store->swept[key->bytes[0]];
+	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(path);
+	(void)pthread_mutex_lock(&store->mutex);
+	int rc = *swept ? 0 : lm_dir_make(folder, err);
+	if (rc == 0 && !*swept)
+		rc = lm_outfile_sweep(folder, err);
+	*swept = rc == 0;
+	(void)pthread_mutex_unlock(&store->mutex);
+	return rc;
+}
+
+static int
+write_segment(struct lm_store *store, struct lm_outfile *file, const struct lm_digest *key, const void *bytes, size_t len,
 	struct lm_err *err)
 {
+	LM_AUTO(lm_free_ptr) char *path = store_path(store, "segments", key, "");
 	struct lm_digest digest;
 	digest_of(key, bytes, len, &digest);
-	if (store_make_parent(path, err) < 0 || lm_outfile_open(file, path, 0644, err) < 0)
+	if (make_folder(store, path, key, err) < 0 || lm_outfile_open(file, path, 0644, err) < 0)
 		return -1;
 	if (lm_outfile_write(file, MAGIC, MAGIC_LEN, err) < 0 ||
 		lm_outfile_write(file, digest.bytes, sizeof digest.bytes, err) < 0 ||
@@ -115,9 +133,8 @@ static void *
 put(void *context, const struct lm_digest *key, const void *bytes, size_t len)
 {
 	struct lm_err ignored = {}; // a full disk, say: then nothing is kept
-	LM_AUTO(lm_free_ptr) char *path = store_path(context, "segments", key, "");
 	LM_AUTO(lm_free_ptr) struct lm_outfile *file = lm_alloc(sizeof *file);
-	if (len > SEGMENT_MAX_BYTES - HEAD_LEN || write_segment(file, path, key, bytes, len, &ignored) < 0)
+	if (len > SEGMENT_MAX_BYTES - HEAD_LEN || write_segment(context, file, key, bytes, len, &ignored) < 0)
 		return nullptr;
 	return lm_take(&file);
 }
