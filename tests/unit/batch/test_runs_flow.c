@@ -175,6 +175,37 @@ a_run_that_sent_nothing_can_be_dropped(void **)
 	store_close(store);
 }
 
+// No prompts, no answers, few indexes, numbers as small as they are.
+static void
+an_item_takes_a_hundred_bytes(void **)
+{
+	enum { ITEMS = 20'000, SLICE = 5000 };
+	struct run_store *store = store_with_run();
+	struct stat file = {};
+	if (lm_runs_shared(store->runs)) { // PostgreSQL has another idea of a row
+		store_close(store);
+		return;
+	}
+	for (size_t i = 0; i < ITEMS; i += SLICE)
+		store_add(store, 0, i, SLICE, i + SLICE == ITEMS ? nullptr : "x", i + SLICE == ITEMS);
+	struct batch_work work = store_claim(store, ITEMS);
+	store_fetch(store, &work);
+	struct lm_outcome *outcomes = lm_alloc_array(ITEMS, sizeof *outcomes);
+	for (size_t i = 0; i < ITEMS; i++)
+		outcomes[i] = outcome_done(i, 1);
+	for (size_t i = 0; i < ITEMS; i += SLICE)
+		store_consume(store, &work, outcomes + i, SLICE);
+	store_finish(store, &work, false);
+	must_count(store, "0,0,0,20000,0,0");
+	lm_runs_close(store->runs); // all is in the file itself then
+	assert_int_equal(stat(store->where, &file), 0);
+	assert_in_range(file.st_size / ITEMS, 40, 110);
+	store->runs = store_connect(store);
+	lm_free(outcomes);
+	work_release(&work);
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -184,6 +215,7 @@ main(void)
 		cmocka_unit_test(what_is_kept_of_a_run),
 		cmocka_unit_test(control_from_anywhere),
 		cmocka_unit_test(a_run_that_sent_nothing_can_be_dropped),
+		cmocka_unit_test(an_item_takes_a_hundred_bytes),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
