@@ -282,9 +282,9 @@ merge_tops(struct lm_comparison *comparison)
 static int
 compare_archives(struct lm_comparison *comparison, struct lm_err *err)
 {
-	if (load_listing(&comparison->a, err) < 0 || load_listing(&comparison->b, err) < 0)
+	if (load_listing(&comparison->a, err) < 0 || load_listing(&comparison->b, err) < 0 ||
+		compare_choose_ranges(comparison, err) < 0)
 		return -1;
-	compare_choose_ranges(comparison);
 	if (lm_pool_run(2, 2, read_side, comparison, err) < 0)
 		return -1;
 	if (!comparison->a.known || !comparison->b.known) {

@@ -37,7 +37,7 @@ bool compare_lacks_packages(const struct lm_comparison *comparison);
 void compare_name_packages(struct lm_comparison *comparison);
 
 // Which parts of the archives to read.
-void compare_choose_ranges(struct lm_comparison *comparison);
+[[nodiscard]] int compare_choose_ranges(struct lm_comparison *comparison, struct lm_err *err);
 // The ranges that hold RECORD files. False when they are not known.
 bool compare_record_ranges(struct lm_side *side);
 // Whether two tables of segments say the same.

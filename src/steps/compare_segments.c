@@ -1,8 +1,19 @@
 // Archives of ours are cut into segments whose digests are recorded: only those that differ need be read.
 #include "steps/compare_parts.h"
 
+#include "os/fd.h"
+
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { PIECE = 64 * 1024 };
+
+// Where a segment is in its table.
+struct place {
+	struct lm_digest digest; // first: compare_digests looks here
+	size_t index;
+};
 
 static int
 compare_digests(const void *a, const void *b)
@@ -33,6 +44,58 @@ mark_new(const struct lm_side *side, const struct lm_side *other, bool *marked)
 				nullptr;
 }
 
+static struct place *
+sorted_places(const struct lm_side *side)
+{
+	struct place *places = lm_alloc_array(side->segment_count, sizeof *places);
+	for (size_t i = 0; i < side->segment_count; i++)
+		places[i] = (struct place){ .digest = side->segments[i].digest, .index = i };
+	qsort(places, side->segment_count, sizeof *places, compare_digests);
+	return places;
+}
+
+// What cannot be read is not equal; who reads it then finds out why.
+static bool
+same_bytes(int fd_a, const struct lm_segment_row *a, int fd_b, const struct lm_segment_row *b)
+{
+	char of_a[PIECE], of_b[PIECE];
+	if (a->size != b->size)
+		return false;
+	for (uint64_t at = 0; at < a->size; at += PIECE) {
+		size_t len = a->size - at < PIECE ? (size_t)(a->size - at) : PIECE;
+		if (pread(fd_a, of_a, len, (off_t)(a->offset + at)) != (ssize_t)len ||
+			pread(fd_b, of_b, len, (off_t)(b->offset + at)) != (ssize_t)len || memcmp(of_a, of_b, len) != 0)
+			return false;
+	}
+	return true;
+}
+
+// Segments that are equal by their digests and not byte for byte are looked into: they were compressed by others, or hold
+// something else than the tables say.
+static int
+mark_other_bytes(const struct lm_comparison *comparison, bool *marked_a, bool *marked_b, struct lm_err *err)
+{
+	const struct lm_side *a = &comparison->a, *b = &comparison->b;
+	LM_AUTO(lm_fd_close) int fd_a = -1;
+	LM_AUTO(lm_fd_close) int fd_b = -1;
+	struct stat status = {};
+	if (a->published->archive_path == nullptr || b->published->archive_path == nullptr)
+		return 0;
+	if (lm_fd_open_regular(a->published->archive_path, &fd_a, &status, err) < 0 ||
+		lm_fd_open_regular(b->published->archive_path, &fd_b, &status, err) < 0)
+		return -1;
+	LM_AUTO(lm_free_ptr) struct place *places = sorted_places(b);
+	for (size_t i = 0; i < a->segment_count; i++) {
+		const struct place *twin =
+			bsearch(&a->segments[i].digest, places, b->segment_count, sizeof *places, compare_digests);
+		if (twin == nullptr || same_bytes(fd_a, &a->segments[i], fd_b, &b->segments[twin->index]))
+			continue;
+		marked_a[i] = true;
+		marked_b[twin->index] = true;
+	}
+	return 0;
+}
+
 // The marked segments as ranges of the file. Segments in which no member begins go with the one before.
 static void
 take_ranges(struct lm_side *side, const bool *marked)
@@ -59,13 +122,13 @@ is_zip(const struct lm_side *side)
 	return name != nullptr && lm_cstr_ends(name, ".zip");
 }
 
-void
-compare_choose_ranges(struct lm_comparison *comparison)
+int
+compare_choose_ranges(struct lm_comparison *comparison, struct lm_err *err)
 {
 	struct lm_side *a = &comparison->a, *b = &comparison->b;
 	bool segmented = a->segment_count > 0 && b->segment_count > 0;
 	if (!segmented || is_zip(a) || is_zip(b)) // segments of a zip say nothing of its records
-		return;
+		return 0;
 	bool same = a->segment_count == b->segment_count;
 	for (size_t i = 0; same && i < a->segment_count; i++)
 		same = lm_digest_equal(&a->segments[i].digest, &b->segments[i].digest);
@@ -74,13 +137,16 @@ compare_choose_ranges(struct lm_comparison *comparison)
 	LM_AUTO(lm_free_ptr) bool *marked_b = lm_alloc_array(b->segment_count, sizeof *marked_b);
 	mark_new(a, b, marked_a);
 	mark_new(b, a, marked_b);
+	if (mark_other_bytes(comparison, marked_a, marked_b, err) < 0)
+		return -1;
 	take_ranges(a, marked_a);
 	take_ranges(b, marked_b);
 	if (same || a->range_count > 0 || b->range_count > 0)
-		return;
+		return 0;
 	// the same segments in another order: all of it is needed to say which
 	lm_free(lm_take(&a->ranges));
 	lm_free(lm_take(&b->ranges));
+	return 0;
 }
 
 bool

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from handmade import Entry, rewrite
+from handmade import Entry, rewrite, unzstd, zstd
 from fake_stack import HOST, LAYERS, snapshot
 
 SITE = "lib/python3.11/site-packages"
@@ -187,6 +187,28 @@ def test_nothing_cached_takes_part(small, check):
     check(code=0)
     layer = different(check(small.out, "--cached"))["framework-plain"]
     assert [(entry["path"], entry["what"]) for entry in layer["entries"]] == [(f"{SITE}/plainpkg.py", ["mode"])]
+
+
+def test_no_compressed_segment_takes_part(small, check):
+    """What the store keeps of archives, which is all that is not small: well-formed, and of other bytes."""
+    small.write("one.py", "print('one')\n" + "".join(f"A{i} = '{hashlib.sha256(b'%d' % i).hexdigest()}'\n" for i in range(3000)))
+    small.lock()
+    small.publish()
+    small.publish(out=small.folder / "warm")
+    magic, changed = b"lamina-segment 1\n", 0
+    for path in (small.store / "segments").rglob("*"):
+        if path.is_dir():
+            continue
+        key, tar = bytes.fromhex(path.parent.name + path.name), unzstd(path.read_bytes()[len(magic) + 32:])
+        other = zstd(tar.replace(b"print('one')", b"print('two')"))
+        path.write_bytes(magic + hashlib.sha256(key + other).digest() + other)
+        changed += b"print('one')" in tar
+    assert changed == 1
+    check(code=0)
+    layers = different(check(small.out, "--cached"))
+    told = {name: [(entry["path"], entry["what"]) for entry in layer["entries"]] for name, layer in layers.items() if layer["entries"]}
+    assert told == {"app-one": [(f"{SITE}/one.py", ["bytes"])]}
+    assert f"b: entry '{SITE}/one.py' is in the archive otherwise than in its listing" in layers["app-one"]["findings"]
 
 
 def test_a_damaged_source_is_fetched_again(small, text):

@@ -85,7 +85,7 @@ static const struct lm_option_row rows[] = {
 	{ LM_GROUP_WHAT, "expected", 'e', "DIR", LM_CMD_CHECK, LM_OPTION_TEXT, false, AT(expected),
 		"what was published before: the folder, or one that has a folder for each platform" },
 	{ LM_GROUP_WHAT, "cached", 0, nullptr, LM_CMD_CHECK, LM_OPTION_YES, false, AT(cached),
-		"use what the store knows about wheels and runtimes, instead of finding it out again from their bytes" },
+		"use compressed segments and what else the store keeps, instead of making it again from the sources" },
 	{ LM_GROUP_WHAT, "diffoscope", 0, nullptr, LM_CMD_DIFF, LM_OPTION_YES, false, AT(diffoscope),
 		"let diffoscope look into the files that differ" },
 	{ LM_GROUP_WHAT, "lock-if-needed", 0, nullptr, LM_CMD_BUILD, LM_OPTION_NO, true, AT(no_lock_if_needed),
