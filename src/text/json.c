@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Lines and columns, in characters, up to the first byte that is not UTF-8, or is NUL.
 static int
-fail_utf8(struct lm_str text, struct lm_err *err)
+fail_bytes(struct lm_str text, struct lm_err *err)
 {
 	unsigned line = 1, column = 1;
 	size_t at = 0;
-	while (at < text.len) {
+	while (at < text.len && text.ptr[at] != '\0') {
 		unsigned char c = (unsigned char)text.ptr[at];
 		size_t len = c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
 		if (len > text.len - at || !lm_utf8_valid((struct lm_str){ text.ptr + at, len }))
@@ -24,6 +25,8 @@ fail_utf8(struct lm_str text, struct lm_err *err)
 		}
 		at += len;
 	}
+	if (text.ptr[at] == '\0')
+		return lm_err_set(err, LM_E_SYNTAX, "line %u, column %u: NUL byte", line, column);
 	return lm_err_set(err, LM_E_SYNTAX, "line %u, column %u: byte 0x%02X is not valid UTF-8", line, column,
 		(unsigned)(unsigned char)text.ptr[at]);
 }
@@ -43,8 +46,9 @@ lm_json_parse(struct lm_str text, json_t **out, struct lm_err *err)
 	json_error_t fault;
 	if (text.len > LM_JSON_MAX_BYTES)
 		return lm_err_set(err, LM_E_LIMIT, "JSON document of %zu bytes, more than %d", text.len, LM_JSON_MAX_BYTES);
-	if (!lm_utf8_valid(text))
-		return fail_utf8(text, err);
+	// jansson passes over a NUL that follows a number
+	if (!lm_utf8_valid(text) || (text.len > 0 && memchr(text.ptr, '\0', text.len) != nullptr))
+		return fail_bytes(text, err);
 	json_t *value = json_loadb(
 		text.len == 0 ? "" : text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
 	if (value == nullptr) {

@@ -27,6 +27,7 @@ refused(void **state)
 			"line 1, column 20: too big integer near '9223372036854775808'" },
 		{ "not a number", LM_STR("[NaN]"), "line 1, column 4: invalid token near 'NaN'" },
 		{ "not UTF-8", LM_STR("[1,\n\"\303\244\xE4\"]"), "line 2, column 3: byte 0xE4 is not valid UTF-8" },
+		{ "NUL after a number", LM_STR("[1,\n 0\0]"), "line 2, column 3: NUL byte" },
 		{ "lone surrogate", LM_STR("[\"\\ud800\"]"), "line 1, column 9: invalid Unicode '\\uD800' near '\"\\ud800\"'" },
 		{ "NUL in a key", LM_STR("{\"a\\u0000\": 1}"),
 			"line 1, column 10: NUL byte in object key not supported near '\"a\\u0000\"'" },
