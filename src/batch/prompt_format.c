@@ -146,6 +146,8 @@ int
 lm_format_parse(struct lm_str text, enum lm_format_kind kind, struct lm_format_spec *out, struct lm_err *err)
 {
 	static const char default_types[] = { 's', 'd', '\0' };
+	if (text.len == 0)
+		text.ptr = "";
 	struct scanner s = { text.ptr, text.ptr + text.len, text, err };
 	struct lm_format_spec spec = {
 		.fill = LM_STR(" "),

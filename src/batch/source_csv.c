@@ -100,7 +100,7 @@ read_row(struct reader *r)
 	r->at += r->at < r->end && *r->at == '\r';
 	r->at += r->at < r->end && *r->at == '\n';
 	// the storage has stopped moving
-	const char *at = source->cells.ptr;
+	const char *at = lm_buf_cstr(&source->cells);
 	for (size_t i = 0; i < source->field_count; i++) {
 		source->fields[i].ptr = at;
 		at += source->fields[i].len;

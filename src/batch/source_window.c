@@ -20,6 +20,8 @@ lm_window_open(struct lm_source_window *window, const char *path, uint64_t offse
 	if (lm_fd_open_regular(path, &window->fd, &status, err) < 0)
 		return -1;
 	window->open = true;
+	window->cap = LM_WINDOW_BYTES;
+	window->bytes = lm_alloc(window->cap);
 	lm_sha256_init(&window->hash);
 	(void)posix_fadvise(window->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (offset > (uint64_t)status.st_size) {
@@ -70,7 +72,7 @@ lm_window_more(struct lm_source_window *window, const char *path, struct lm_err 
 	if (window->len == window->cap) {
 		if (window->cap == LM_WINDOW_MAX_BYTES)
 			return lm_err_set(err, LM_E_LIMIT, "row of more than %d bytes", LM_ROW_MAX_BYTES);
-		window->cap = window->cap == 0 ? LM_WINDOW_BYTES : window->cap * 2;
+		window->cap *= 2;
 		if (window->cap > LM_WINDOW_MAX_BYTES)
 			window->cap = LM_WINDOW_MAX_BYTES;
 		window->bytes = lm_realloc_array(window->bytes, window->cap, 1);
