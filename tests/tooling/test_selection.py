@@ -26,7 +26,7 @@ def test_no_choice_is_all():
 
 
 def test_single_tests():
-    assert selection.tests_of(["toml.py::a", "test_toml.py::a", "text/test_toml.py::b[x::y]"], TOML) == [
+    assert selection.tests_of(["deploy.py::a", "toml.py::a", "text/test_toml.py::b[x::y]"], TOML) == [
         f"{TOML}::a", f"{TOML}::b[x::y]"]
     assert selection.tests_of(["test_toml.py::a", "tests/text"], TOML) == []
     assert selection.tests_of([], TOML) == []
