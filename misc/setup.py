@@ -73,6 +73,7 @@ PACKAGES = {
         ("zsh", "program", "zsh"),  # its completion
         ("postgresql", "file", "/usr/lib/postgresql"),  # tests/support/postgres.py
         ("openssl", "program", "openssl"),  # certificates for tests of HTTPS
+        ("strace", "program", "strace"),  # what is read of a source
     ],
 }
 

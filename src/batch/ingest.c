@@ -337,7 +337,7 @@ read_source(struct intake *in, bool (*stop)(void *context), void *context, struc
 	}
 	lm_source_close(lm_take(&in->source));
 	if (in->faults->errors == 0)
-		lm_emit_end(in->sink, "read", input->path, "%" PRIu64 " rows", rows);
+		lm_emit_end(in->sink, "read", input->path, "%" PRIu64 " row%s", rows, rows == 1 ? "" : "s");
 	return 0;
 }
 

@@ -191,8 +191,9 @@ read_source(struct survey *s, struct lm_err *err)
 		return -1;
 	lm_source_slice(source, &begin, &end, &digest);
 	s->facts->bytes += input->kind == LM_INPUT_PARQUET ? stamp.size_bytes : end;
+	rows = s->facts->rows - rows;
 	if (s->faults->errors == 0)
-		lm_emit_end(s->sink, "read", input->path, "%" PRIu64 " rows", s->facts->rows - rows);
+		lm_emit_end(s->sink, "read", input->path, "%" PRIu64 " row%s", rows, rows == 1 ? "" : "s");
 	return 0;
 }
 
