@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCHES_AT_ONCE = 256, COPY_BYTES = 256 * 1024 };
+enum { BATCHES_AT_ONCE = 256, COPY_BYTES = 256 * 1024, MANIFEST_MAX_BYTES = 64 << 20 };
 
 typedef int batch_fn(void *context, const struct lm_batch_row *batch, struct lm_err *err);
 
@@ -51,7 +51,8 @@ need_finished(const struct lm_run_row *run, struct lm_err *err)
 
 struct exporter {
 	const struct lm_results *results;
-	char *folder; // being filled
+	const char *target; // where it will be; an earlier export may be there
+	char *folder;       // being filled
 	json_t *lists[LM_FILE_RAW_ERROR + 1], *files;
 };
 
@@ -94,6 +95,13 @@ copy_file(struct exporter *exporter, const char *from, const char *name, bool *c
 	return lm_outfile_commit(&out, err);
 }
 
+// What was pruned since the last export is there only: it is kept.
+static bool
+was_pruned(const struct lm_run_row *run, enum lm_batch_file kind)
+{
+	return kind == LM_FILE_REQUEST ? run->requests_pruned : run->raw_pruned;
+}
+
 static int
 export_batch(void *context, const struct lm_batch_row *batch, struct lm_err *err)
 {
@@ -105,6 +113,10 @@ export_batch(void *context, const struct lm_batch_row *batch, struct lm_err *err
 		bool copied = false;
 		lm_run_folder_name(kinds[i], batch->seq, name);
 		if (copy_file(exporter, from, name, &copied, err) < 0)
+			return -1;
+		LM_AUTO(lm_free_ptr) char *earlier = lm_path_join(exporter->target, name);
+		if (!copied && was_pruned(exporter->results->run, kinds[i]) &&
+			copy_file(exporter, earlier, name, &copied, err) < 0)
 			return -1;
 		if (copied)
 			(void)json_array_append_new(exporter->lists[kinds[i]], json_string(name));
@@ -166,6 +178,27 @@ write_manifest(struct exporter *exporter, const char *results_name, uint64_t cou
 	return lm_file_replace(path, text.ptr, text.len, 0600, err);
 }
 
+// Only an export of the same run is replaced, never a folder of somebody else.
+static int
+check_target(const char *target, const char *run_id, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(target, "manifest.json");
+	LM_AUTO(lm_free_ptr) char *text = nullptr;
+	LM_AUTO(lm_json_decref_ptr) json_t *manifest = nullptr;
+	struct lm_file_info info = {};
+	struct lm_err why = {};
+	size_t len = 0;
+	if (lm_file_info(target, &info, err) < 0)
+		return -1;
+	if (!info.exists)
+		return 0;
+	if (lm_file_read(path, MANIFEST_MAX_BYTES, &text, &len, &why) < 0 ||
+		lm_json_parse((struct lm_str){ text, len }, &manifest, &why) < 0 ||
+		!lm_cstr_equal(lm_json_string(manifest, "run_id"), run_id))
+		return lm_err_set(err, LM_E_CONFLICT, "'%s' is no export of run '%s': it is not replaced", target, run_id);
+	return 0;
+}
+
 // Put the new export where the old one is, if there is one.
 static int
 put_in_place(const char *made, const char *destination, const char *target, struct lm_err *err)
@@ -210,12 +243,14 @@ lm_results_export(const struct lm_results *results, const char *destination, enu
 	struct lm_export *out, struct lm_err *err)
 {
 	const char *name = format == LM_RESULT_CSV ? "results.csv" : "results.jsonl";
-	struct exporter exporter = { .results = results, .files = json_object() };
 	LM_AUTO(lm_free_ptr) char *target = lm_path_join(destination, results->run->run_id);
+	struct exporter exporter = { .results = results, .target = target, .files = json_object() };
 	LM_AUTO(lm_free_ptr) char *prefix = lm_format(".%s.", results->run->run_id);
 	for (size_t i = 0; i < LM_COUNT(exporter.lists); i++)
 		exporter.lists[i] = json_array();
 	int rc = need_finished(results->run, err);
+	if (rc == 0)
+		rc = check_target(target, results->run->run_id, err);
 	if (rc == 0)
 		rc = lm_dir_make(destination, err);
 	if (rc == 0)

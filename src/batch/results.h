@@ -39,8 +39,8 @@ struct lm_export {
 };
 void lm_export_release(struct lm_export *done);
 // Export a finished run into <destination>/<run id>/: results.jsonl (or .csv), the artifacts, and manifest.json with their digests;
-// built beside and renamed, an earlier export is replaced. No times and no provider ids: the same run gives the same bytes.
-// LM_E_CONFLICT when the run is not finished.
+// built beside and renamed; an earlier export of this run is replaced, but for artifacts that were pruned since: those stay. No times and no provider ids: the same run gives the same bytes.
+// LM_E_CONFLICT when the run is not finished, or something else is at <destination>/<run id>.
 [[nodiscard]] int lm_results_export(const struct lm_results *results, const char *destination, enum lm_result_format format,
 	int64_t now_s, struct lm_export *out, struct lm_err *err);
 

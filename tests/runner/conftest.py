@@ -40,7 +40,7 @@ class Runner:
         words = []
         for name, value in options.items():
             for one in value if isinstance(value, list) else [value]:
-                words += [f"--{name.replace('_', '-')}"] + ([] if one is True else [one])
+                words += [f"--{name.replace('_', '-')}"] + ([] if one is True else [str(one)])
         return run_program(self.program, command, *args, *words, cwd=self.folder, env={**self.env, **(env or {})})
 
     def items(self, rows, name="items.jsonl"):

@@ -190,6 +190,8 @@ lm_batch_config(struct lm_batch_run *run, struct lm_err *err)
 	give(&config->prompt_template, cli->prompt_template);
 	give(&config->system_prompt, cli->system_prompt);
 	give(&config->model, cli->model);
+	if (cli->model == nullptr && cli->info->command == LM_BATCH_VALIDATE) // the rows do not depend on it
+		give(&config->model, "any");
 	give(&config->endpoint, cli->endpoint);
 	give(&config->completion_window, cli->completion_window);
 	give(&config->reasoning_effort, cli->reasoning_effort);

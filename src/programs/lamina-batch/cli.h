@@ -85,6 +85,7 @@ struct lm_batch_run {
 	struct lm_strings dotenv; // "NAME=VALUE"
 	struct lm_runs *runs;
 	struct lm_run_row row; // of the run that the command is about
+	bool made;             // by this command
 	struct lm_batch_config config;
 	struct lm_provider *provider;
 	struct lm_run_folder folder;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "batch/ingest.h"
 #include "os/clock.h"
+#include "os/dir.h"
 #include "os/path.h"
 
 #include <string.h>
@@ -48,7 +49,7 @@ check_run_id(const char *run_id, struct lm_err *err)
 		return lm_err_set(err, LM_E_USAGE, "--run-id is longer than %d bytes", RUN_ID_MAX);
 	if (lm_path_check_name(run_id, err) < 0) {
 		err->code = LM_E_USAGE;
-		return lm_err_wrap(err, "--run-id '%s'", run_id);
+		return lm_err_wrap(err, "--run-id");
 	}
 	return 0;
 }
@@ -101,7 +102,31 @@ find_or_make(struct lm_batch_run *run, struct lm_err *err)
 	lm_batch_config_format(&run->config, &text);
 	if (lm_runs_create(run->runs, run_id, nonce, lm_buf_cstr(&text), lm_clock_now_s(), err) < 0)
 		return -1;
+	run->made = true;
 	return lm_runs_load(run->runs, run_id, &run->row, err);
+}
+
+// A run that was made just now and has no item yet is not worth keeping: its inputs cannot be read.
+static void
+forget_empty_run(struct lm_batch_run *run)
+{
+	struct lm_run_row row = {};
+	struct lm_err ignored = {};
+	if (lm_runs_load(run->runs, run->row.run_id, &row, &ignored) == 0 && row.item_count == 0 && !row.ingest_complete &&
+		lm_runs_drop(run->runs, row.key, &ignored) == 0)
+		(void)lm_dir_remove(run->folder.path, &ignored);
+	lm_run_row_release(&row);
+}
+
+static int
+go_on(struct lm_batch_run *run, struct lm_engine *engine, struct lm_err *err)
+{
+	struct lm_engine_progress progress = {};
+	if (lm_engine_ingest(engine, err) == 0)
+		return lm_engine_step(engine, &progress, err);
+	if (run->made && err->code != LM_E_INTERRUPTED)
+		forget_empty_run(run);
+	return -1;
 }
 
 int
@@ -109,19 +134,16 @@ lm_batch_start(struct lm_batch_run *run, struct lm_err *err)
 {
 	LM_AUTO(lm_engine_close_ptr) struct lm_engine *engine = nullptr;
 	char holder[64] = "";
-	if (lm_batch_config(run, err) < 0 || lm_batch_open(run, err) < 0 || find_or_make(run, err) < 0 ||
-		lm_run_folder_open(&run->folder, run->artifacts, run->row.run_id, true, err) < 0)
+	if (lm_batch_config(run, err) < 0 || lm_batch_provider(run, true, err) < 0 || lm_batch_open(run, err) < 0 ||
+		find_or_make(run, err) < 0 || lm_run_folder_open(&run->folder, run->artifacts, run->row.run_id, true, err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *hint = lm_format("run %s", run->row.run_id);
 	lm_ui_hint(run->ui, hint);
-	if (lm_batch_provider(run, true, err) < 0)
-		return -1;
 	int rc = lm_batch_engine(run, &engine, holder, err);
 	if (rc > 0)
 		return lm_err_set(err, LM_E_CONFLICT, "run '%s' is being worked on by %s; 'lamina-batch wait' waits for it",
 			run->row.run_id, holder);
-	struct lm_engine_progress progress = {};
-	if (rc < 0 || lm_engine_ingest(engine, err) < 0 || lm_engine_step(engine, &progress, err) < 0)
+	if (rc < 0 || go_on(run, engine, err) < 0)
 		return -1;
 	return lm_batch_summary(run, err);
 }

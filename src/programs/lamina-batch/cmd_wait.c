@@ -57,7 +57,7 @@ int
 lm_batch_wait(struct lm_batch_run *run, struct lm_err *err)
 {
 	int64_t deadline_ms = run->cli.timeout.given ? lm_clock_now_ms() + (int64_t)run->cli.timeout.value : 0;
-	if (lm_batch_load(run, err) < 0 || lm_batch_provider(run, true, err) < 0)
+	if (lm_batch_load(run, err) < 0 || lm_batch_provider(run, !run->row.finished, err) < 0)
 		return -1;
 	if (!run->row.finished && wait_for(run, deadline_ms, err) < 0)
 		return -1;
@@ -70,7 +70,7 @@ lm_batch_step(struct lm_batch_run *run, struct lm_err *err)
 	LM_AUTO(lm_engine_close_ptr) struct lm_engine *engine = nullptr;
 	struct lm_engine_progress progress = {};
 	char holder[64] = "";
-	if (lm_batch_load(run, err) < 0 || lm_batch_provider(run, true, err) < 0)
+	if (lm_batch_load(run, err) < 0 || lm_batch_provider(run, !run->row.finished, err) < 0)
 		return -1;
 	if (run->row.finished)
 		return lm_batch_summary(run, err);
@@ -94,7 +94,7 @@ lm_batch_resolve(struct lm_batch_run *run, struct lm_err *err)
 	char holder[64] = "";
 	if ((run->cli.created != nullptr) == run->cli.not_created)
 		return lm_err_set(err, LM_E_USAGE, "'lamina-batch resolve' needs one of '--created BATCH' and '--not-created'");
-	if (lm_batch_load(run, err) < 0 || lm_batch_provider(run, true, err) < 0)
+	if (lm_batch_load(run, err) < 0 || lm_batch_provider(run, !run->row.finished, err) < 0)
 		return -1;
 	int rc = lm_batch_engine(run, &engine, holder, err);
 	if (rc > 0)

@@ -141,6 +141,10 @@ lm_batch_provider(struct lm_batch_run *run, bool with_key, struct lm_err *err)
 	for (size_t i = 0; with_key && i < 2 && secrets.api_key == nullptr; i++)
 		if (variables[run->config.provider][i] != nullptr)
 			secrets.api_key = lm_batch_env(run, variables[run->config.provider][i]);
+	if (with_key && secrets.api_key == nullptr && variables[run->config.provider][0] != nullptr &&
+		run->config.base_url == nullptr) // other servers may need none
+		return lm_err_set(err, LM_E_USAGE, "%s is set neither in the environment nor in a .env file",
+			variables[run->config.provider][0]);
 	if (lm_provider_new(&run->provider, &run->config, &secrets, err) < 0)
 		return -1;
 	if (with_key && lm_cstr_equal(record, "1") && run->config.cassette != nullptr &&
