@@ -34,6 +34,10 @@ read_config(struct lm_engine *engine, struct lm_err *err)
 {
 	if (lm_batch_config_parse(lm_str_of(engine->run.config_json), &engine->config, err) < 0)
 		return lm_err_wrap(err, "configuration of run '%s'", engine->run_id);
+	if (engine->options.poll_interval_ms > 0)
+		engine->config.poll_interval_ms = engine->options.poll_interval_ms;
+	if (engine->config.poll_interval_ms < LM_ENGINE_LEAST_POLL_MS)
+		engine->config.poll_interval_ms = LM_ENGINE_LEAST_POLL_MS;
 	if (engine->provider == nullptr)
 		return 0;
 	if (lm_prompts_new(&engine->prompts, &engine->config, err) < 0)
@@ -227,7 +231,7 @@ read_sources_shared(struct lm_engine *engine, struct lm_err *err)
 int
 lm_engine_ingest(struct lm_engine *engine, struct lm_err *err)
 {
-	if (lm_engine_look(engine, err) < 0)
+	if (lm_engine_look(engine, err) < 0 || lm_engine_own_run(engine, err) < 0)
 		return -1;
 	if (engine->run.ingest_complete || engine->run.control != LM_CONTROL_RUNNING)
 		return 0;

@@ -24,6 +24,7 @@ struct lm_engine_options {
 	const struct lm_sink *sink;
 	unsigned parallel_calls;      // polls and downloads at once; 0: 8
 	uint64_t lease_ms;            // 0: 30000
+	uint64_t poll_interval_ms;    // 0: as the run was started
 };
 
 // Open a run that exists, and take it over as far as the store allows. 0; or 1 when another process works on it and it cannot be

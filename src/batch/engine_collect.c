@@ -59,6 +59,8 @@ still_running(struct lm_engine *engine, struct lm_work *work, const struct lm_ba
 {
 	bool news = !lm_cstr_equal(work->status, status->status);
 
+	if (work->poll_ms > engine->config.poll_interval_ms)
+		work->poll_ms = engine->config.poll_interval_ms;
 	work->next_at_ms = lm_clock_now_ms() + (int64_t)work->poll_ms;
 	work->poll_ms =
 		work->poll_ms * 2 < engine->config.poll_interval_ms ? work->poll_ms * 2 : engine->config.poll_interval_ms;

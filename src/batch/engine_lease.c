@@ -106,6 +106,19 @@ lm_engine_take(struct lm_engine *engine, int64_t unit, struct lm_lease *lease, c
 }
 
 int
+lm_engine_own_run(struct lm_engine *engine, struct lm_err *err)
+{
+	if (engine->shared || engine->held)
+		return 1;
+	int rc = lm_engine_take(engine, LM_UNIT_RUN, &engine->lease, nullptr, err);
+	if (rc != 1)
+		return rc;
+	engine->held = true;
+	engine->renewed_ms = lm_clock_monotonic_ms();
+	return lm_engine_look(engine, err) < 0 ? -1 : 1;
+}
+
+int
 lm_engine_renew(struct lm_engine *engine, struct lm_err *err)
 {
 	uint64_t now = lm_clock_monotonic_ms();

@@ -158,23 +158,9 @@ go_on_with_cancel(struct lm_engine *engine, struct lm_err *err)
 }
 
 static int
-own_the_run(struct lm_engine *engine, struct lm_err *err)
-{
-	if (engine->shared || engine->held)
-		return 1;
-	int rc = lm_engine_take(engine, LM_UNIT_RUN, &engine->lease, nullptr, err);
-	if (rc == 1) {
-		engine->held = true;
-		engine->renewed_ms = lm_clock_monotonic_ms();
-		return lm_engine_look(engine, err) < 0 ? -1 : 1;
-	}
-	return rc;
-}
-
-static int
 start_due(struct lm_engine *engine, bool *any, struct lm_err *err)
 {
-	int rc = own_the_run(engine, err);
+	int rc = lm_engine_own_run(engine, err);
 
 	if (rc <= 0)
 		return rc;

@@ -23,6 +23,7 @@ enum {
 	LM_ENGINE_READ_MS = 100,       // ... while another process reads the sources
 	LM_ENGINE_ADOPT_MS = 2000,     // between two looks for batches that another process left
 	LM_ENGINE_FIRST_POLL_MS = 50,  // of a new batch; then twice as much each time up to poll_interval_ms
+	LM_ENGINE_LEAST_POLL_MS = 10,
 	LM_INTENT_DIGITS = 24,
 	LM_INTENT_SHORT = 8, // of them in each custom id
 };
@@ -150,6 +151,8 @@ void lm_engine_disown(struct lm_engine *engine);
 // Take a unit, at once when its holder is a dead process of this machine. 1 taken, 0 somebody else's (`holder` of 64 bytes).
 [[nodiscard]] int lm_engine_take(
 	struct lm_engine *engine, int64_t unit, struct lm_lease *lease, char *holder, struct lm_err *err);
+// May we change the run? 1 yes, with its lease where processes do not share it, which is taken now if it is free; 0 no.
+[[nodiscard]] int lm_engine_own_run(struct lm_engine *engine, struct lm_err *err);
 [[nodiscard]] int lm_engine_renew(struct lm_engine *engine, struct lm_err *err); // all that we hold, when it is time
 int64_t lm_engine_lease_until(const struct lm_engine *engine);
 

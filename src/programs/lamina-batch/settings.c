@@ -165,6 +165,7 @@ lm_batch_engine(struct lm_batch_run *run, struct lm_engine **out, char *holder, 
 		.source = { .python = run->python },
 		.faults = &run->faults,
 		.sink = &run->sink,
+		.poll_interval_ms = run->config.poll_interval_ms,
 	};
 	return lm_engine_open(out, &options, holder, err);
 }
