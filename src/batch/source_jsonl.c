@@ -11,7 +11,7 @@ next_line(struct lm_source *source, struct lm_str *line, struct lm_err *err)
 	struct lm_source_window *window = &source->window;
 	size_t seen = 0; // of this line, without a line end
 	for (;;) {
-		const char *begin = window->bytes + window->at;
+		const char *begin = window->bytes == nullptr ? "" : window->bytes + window->at; // nothing was read yet
 		size_t left = window->len - window->at;
 		const char *end = left > seen ? memchr(begin + seen, '\n', left - seen) : nullptr;
 		if (end == nullptr && !window->at_end) {
