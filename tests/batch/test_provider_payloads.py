@@ -1,6 +1,7 @@
 """What providers are sent, byte for byte: written down from their documentation, not from what this program does."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -257,13 +258,27 @@ def test_gemini_create_from_a_file(tool, tmp_path):
         "inputConfig": {"fileName": "files/f1"}}}
 
 
-def test_gemini_upload_leaves_https_for_nothing(tool, tmp_path):
-    """With an https base URL the bytes do not go to http; here the base URL is http, so only the header's absence shows."""
+def test_gemini_upload_without_an_address(tool, tmp_path):
     with serve(answers({"body": b"{}"})) as peer, \
             opened(tool, provider="gemini", model="gem", base_url=peer.url(""), gemini_input_mode="file") as provider:
         got = provider.do("upload", path=gemini_requests(tmp_path))
     assert (got["rc"], got["fate"], got["class"]) == (-1, "later", "bad_answer")
     assert got["error"] == "the provider's answer has no header 'X-Goog-Upload-URL'"
+
+
+def test_gemini_upload_does_not_leave_https(tool, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-keyout", tmp_path / "key", "-out", tmp_path / "crt", "-days", "2", "-subj", "/CN=127.0.0.1",
+        "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    (tmp_path / "both").write_bytes((tmp_path / "crt").read_bytes() + (tmp_path / "key").read_bytes())
+    with serve(answers({})) as plain:
+        address = answers({"headers": [f"X-Goog-Upload-URL: {plain.url('/up')}"]})
+        with serve(address, certificate=tmp_path / "both") as peer, opened(tool, trust=tmp_path / "crt", provider="gemini",
+                model="gem", base_url=peer.url(""), gemini_input_mode="file") as provider:
+            got = provider.do("upload", path=gemini_requests(tmp_path))
+        assert plain.count == 0
+    assert (got["rc"], got["fate"]) == (-1, "later")
+    assert got["error"] == "the provider's answer names a place for the upload that is not https"
 
 
 @pytest.mark.parametrize("what, arguments, line", [

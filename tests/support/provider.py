@@ -33,12 +33,13 @@ class Provider:
 
 
 @contextlib.contextmanager
-def opened(tool, key=CANARY, record=None, **config):
+def opened(tool, key=CANARY, record=None, trust=None, **config):
     """A Provider with these fields of its configuration, until the end of the block."""
     process = subprocess.Popen([tool("batch_provider_tool")], text=True, encoding="utf-8", stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, env={**os.environ, **NO_PROXY})
     try:
-        first = {"config": {"id_field": "id", "prompt_field": "p", **config}, "key": key, "record": record and str(record)}
+        first = {"config": {"id_field": "id", "prompt_field": "p", **config}, "key": key, "record": record and str(record),
+            "trust": trust and str(trust)}
         process.stdin.write(json.dumps(first) + "\n")
         process.stdin.flush()
         yield Provider(process, json.loads(process.stdout.readline()))

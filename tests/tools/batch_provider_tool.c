@@ -1,5 +1,5 @@
 // Drives lm_provider from tests. Reads JSON lines from standard input and answers each with one.
-//   first   {"config": {...}, "key": "...", "record": FOLDER}  what differs from the default configuration
+//   first   {"config": {...}, "key": "...", "record": FOLDER, "trust": PEM}  what differs from the default configuration
 //   then    {"do": "render", "custom_id", "prompt", "system"}, {"do": "read", "line", "error_file"},
 //           {"do": "upload" | "create" | "find" | "poll" | "fetch" | "cancel" | "forget", "path", "ref", "batch_id", "intent": {...}},
 //           {"do": "time_render" | "time_read", "count", ...}: CPU milliseconds for so many
@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "batch/provider.h"
+#include "net/http.h"
 #include "os/cancel.h"
 #include "text/json.h"
 
@@ -207,8 +208,11 @@ open_provider(struct lm_provider **provider, const json_t *first, struct lm_err 
 	LM_AUTO(lm_buf_release) struct lm_buf stored = {};
 	LM_AUTO(lm_json_decref_ptr) json_t *document = nullptr;
 	const char *record = lm_json_string(first, "record");
+	const char *trust = lm_json_string(first, "trust");
 	struct lm_provider_secrets secrets = { .api_key = lm_json_string(first, "key") };
 
+	if (trust != nullptr)
+		lm_http_trust(trust);
 	lm_batch_config_init(&defaults);
 	lm_batch_config_format(&defaults, &stored);
 	if (lm_json_parse(lm_buf_view(&stored), &document, err) < 0)
