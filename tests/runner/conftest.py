@@ -62,7 +62,7 @@ class Runner:
 
     def results(self, **options):
         told = self("results", run_id="r", **options).ok()
-        return [json.loads(line) for line in told.out.splitlines()]
+        return [json.loads(line) for line in told.out.split("\n")[:-1]]
 
 
 @pytest.fixture
