@@ -24,7 +24,8 @@ lm_batch_retry(struct lm_batch_run *run, struct lm_err *err)
 	uint64_t count = 0;
 	if (lm_batch_load(run, err) < 0 || lm_runs_retry(run->runs, run->row.key, &count, err) < 0)
 		return -1;
-	LM_AUTO(lm_free_ptr) char *hint = lm_format("%llu items are pending again", (unsigned long long)count);
+	LM_AUTO(lm_free_ptr)
+	char *hint = lm_format("%llu item%s pending again", (unsigned long long)count, count == 1 ? " is" : "s are");
 	lm_ui_hint(run->ui, hint);
 	return lm_batch_summary(run, err);
 }

@@ -54,8 +54,9 @@ static int
 fail(struct lm_ui *ui, const struct lm_err *err)
 {
 	lm_out_drop();
+	struct lm_err interrupted = { .code = LM_E_INTERRUPTED, .text = "interrupted" }; // whatever was going on
 	if (err->code != LM_E_IO || err->sys != EPIPE)
-		lm_ui_error(ui, err);
+		lm_ui_error(ui, err->code == LM_E_INTERRUPTED ? &interrupted : err);
 	return exit_code(err);
 }
 
