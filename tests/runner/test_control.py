@@ -156,13 +156,13 @@ def test_steps_come_to_the_end(runner, provider):
 
 def test_a_step_while_another_process_has_the_run_does_nothing(runner, provider, background):
     provider.faults({**SLOW, "polls": 60})
-    runner.start(rows(4)).ok()
+    runner.start(rows(4), poll_interval_sec=0.05).ok()
     waiting = background("wait", "--run-id", "r", "--poll-interval", "0.05")
     polled(provider)
     second = runner("step", run_id="r").ok()
     assert re.fullmatch(r"lamina-batch: \S+:\d+:\w+ works on run 'r'\n", second.err), second.err
     assert second.json()["status"] == "running"
-    third = runner.start(rows(4))
+    third = runner.start(rows(4), poll_interval_sec=0.05)
     assert re.fullmatch(r"run 'r' is being worked on by \S+; 'lamina-batch wait' waits for it", said(third))
     standing_by = background("wait", "--run-id", "r")
     assert "waiting for " in standing_by.process.stderr.readline()
