@@ -125,12 +125,49 @@ def test_retry_gives_failed_items_another_chance(runner, provider):
     assert runner("retry", run_id="r").ok().err == "lamina-batch: 0 items are pending again\n"
 
 
-def test_resolve(runner, provider):
-    """Anthropic keeps nothing by which a batch could be found when its create was cut off and others are there."""
-    env = {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": provider.url}
+ANTHROPIC = {"provider": "anthropic", "poll_interval_sec": 0.01}
+
+
+@pytest.fixture
+def unknown(runner, provider):
+    """Anthropic keeps nothing by which a batch could be found whose create was cut off while a like one is there."""
+    runner.env |= {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": provider.url}
+
+    def start(fault):
+        like = {"on": "batch", "do": "wait", "polls": 20}
+        provider.faults(like)
+        runner.start([{"id": "x", "text": "x"}, {"id": "y", "text": "y"}], run_id="like", input=runner.items(
+            [{"id": "x", "text": "x"}, {"id": "y", "text": "y"}], "like.jsonl"), **ANTHROPIC).ok()
+        provider.faults({"on": "anthropic.batches.create", "times": 1, "do": fault}, like)
+        told = runner.start(rows(2), **ANTHROPIC).ok()
+        assert "warning: batch 1 of run 'r': it cannot be told whether this batch was created: see 'resolve'" in told.err
+        assert (told.json()["unknown_batches"], told.json()["status_counts"]) == (1, {"queued_local": 2})
+        assert said(runner("wait", run_id="r", timeout=0.1)) == "run 'r' is not finished after the time-out"
+
+    return start
+
+
+def test_resolve_as_created(runner, provider, unknown):
+    unknown("reset_after")
+    batch = [call["batch_id"] for call in provider.log() if call["call"] == "anthropic.batches.create"][1]
+    told = runner("resolve", run_id="r", created=batch).json()
+    assert (told["unknown_batches"], told["status_counts"]) == (0, {"submitted": 2})
+    assert runner("wait", run_id="r").json()["completed_items"] == 2
+    assert provider.summary()["needless"] == 0
+    assert said(runner("resolve", run_id="r", not_created=True)) == "run 'r' has no submission of unknown outcome"
+
+
+def test_resolve_as_not_created(runner, provider, unknown):
+    unknown("reset")
+    told = runner("resolve", run_id="r", not_created=True).json()
+    assert told["unknown_batches"] == 0
+    assert runner("wait", run_id="r").json()["completed_items"] == 2
+    assert [row["output_text"] for row in runner.results()] == ["text 0", "text 1"]
+    assert provider.summary()["needless"] == 0
+
+
+def test_no_store(runner):
     assert said(runner("resolve", run_id="r", not_created=True)) == f"there are no runs: '{runner.folder}/runs.sqlite3' does not exist"
-    runner.start(rows(2), env=env, provider="anthropic", poll_interval_sec=0.01).ok()
-    assert said(runner("resolve", run_id="r", not_created=True, env=env)) == "run 'r' has no submission of unknown outcome"
 
 
 def test_list(runner):

@@ -1,0 +1,150 @@
+"""Keys come from the environment or a .env file, and stand nowhere. Other places that a run depends on: a full disk, PostgreSQL."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from full_disk import resize, tmpfs
+from run import merged
+
+CANARY = "sk-canary-4c1d9e77"
+ROWS = [{"id": str(n), "text": f"text {n}"} for n in range(20)]
+
+
+def said(result, code=1):
+    assert (result.code, result.out) == (code, ""), result
+    return result.err.rstrip("\n").splitlines()[-1].removeprefix("lamina-batch: ")
+
+
+@pytest.fixture
+def by_file(runner, provider):
+    """A runner whose key is what its .env files say; the provider takes the canary only."""
+    provider.faults(api_key=CANARY)
+    runner.env["OPENAI_API_KEY"] = None
+    return runner
+
+
+def start(runner, folder, text):
+    (folder / ".env").write_bytes(text)
+    return runner.start(ROWS, env={"PWD": str(runner.folder)})
+
+
+@pytest.mark.parametrize("text", [
+    f"OPENAI_API_KEY={CANARY}\n", f"export OPENAI_API_KEY={CANARY}", f'# keys\r\n\r\nOPENAI_API_KEY = "{CANARY}"\r\n',
+    f"OPENAI_API_KEY='{CANARY}' # mine\n", f"OPENAI_API_KEY={CANARY} # mine\nOTHER=x\n", f"\ufeffOPENAI_API_KEY={CANARY}\n",
+])
+def test_spellings_of_a_dotenv_file(by_file, text):
+    start(by_file, by_file.folder, text.encode()).ok()
+
+
+def test_it_is_found_above(by_file):
+    below = by_file.folder / "a" / "b"
+    below.mkdir(parents=True)
+    (by_file.folder / ".env").write_text(f"OPENAI_API_KEY={CANARY}\n")
+    by_file.items(ROWS)
+    by_file.folder, above = below, by_file.folder
+    by_file.start(input=above / "items.jsonl").ok()
+    (below / ".env").write_text("OPENAI_API_KEY=other\n")  # the nearest one counts
+    assert "401" in said(by_file.start(run_id="s", input=above / "items.jsonl"))
+
+
+def test_it_never_overrides(by_file):
+    (by_file.folder / ".env").write_text("OPENAI_API_KEY=wrong\nLAMINA_BATCH_DB=/nowhere/x\n")
+    by_file.start(ROWS, env={"OPENAI_API_KEY": CANARY}).ok()
+    assert (by_file.folder / "runs.sqlite3").exists()
+
+
+@pytest.mark.parametrize("text, message", [
+    (f"OPENAI_API_KEY {CANARY}\n", "line 1 is not NAME=VALUE"),
+    (f"A=b\nOPENAI_API_KEY='{CANARY}\n", "line 2 is not NAME=VALUE"),
+    (f"\n\n1A={CANARY}\n", "line 3 is not NAME=VALUE"),
+    (f'X="{CANARY}" more\n', "line 1 is not NAME=VALUE"),
+    (f"X={CANARY}\0\n", "line 1 is not NAME=VALUE"),
+])
+def test_faults_name_the_line_and_no_value(by_file, text, message):
+    result = start(by_file, by_file.folder, text.encode())
+    assert said(result, 2) == f"{by_file.folder}/.env: {message}"
+
+
+def files_with(folder, what):
+    return [path for path in folder.rglob("*") if path.is_file() and what in path.read_bytes()]
+
+
+def test_the_key_is_nowhere(runner, provider, program):
+    """Not in files, output or the list of processes, also when the provider repeats it in what it says."""
+    env = {**runner.env, "OPENAI_API_KEY": CANARY}
+    runner.env = env
+    heard = []
+
+    def call(*args, **options):
+        result = runner(*args, **options)
+        heard.append(result.out + result.err)
+        return result
+
+    provider.faults({"on": "openai.batches.create", "nth": 1, "do": "status", "status": 401,
+                     "body": {"error": {"message": f"Incorrect API key provided: {CANARY}.", "code": "invalid_api_key"}}},
+                    {"on": "openai.batches.get", "nth": 1, "do": "status", "status": 500, "body": f"Bearer {CANARY} is tired"},
+                    {"on": "batch", "nth": 1, "do": "wait", "polls": 60}, polls=0)
+    runner.items(ROWS)
+    options = {"run_id": "r", "input": "items.jsonl", "id_field": "id", "prompt_field": "text", "model": "m",
+               "poll_interval_sec": 0.02, "base_backoff_sec": 0.01, "adopt_grace_sec": 0}
+    refused = call("start", "-v", **options)
+    assert refused.code == 1 and "Incorrect API key provided" in refused.err, refused
+    call("start", "-v", **options).ok()
+    process = subprocess.Popen([program, "wait", "--run-id", "r", "-v"], cwd=runner.folder, env=merged(env), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert CANARY.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    heard += process.communicate(timeout=60)
+    assert process.returncode == 0, heard[-1]
+    for words in (["status"], ["list"], ["results"], ["export-artifacts", "--destination-dir", "out"], ["prune-artifacts"]):
+        call(*words, **({} if words == ["list"] else {"run_id": "r"})).ok()
+    assert CANARY not in "".join(heard)
+    assert files_with(runner.folder, CANARY.encode()) == []
+    assert (runner.folder / "runs_artifacts" / "r" / "events.jsonl").stat().st_size > 0
+
+
+# ---- a full disk
+
+
+@pytest.mark.parametrize("size", ["96k", "256k", "400k"])
+def test_a_full_disk(runner, provider, size):
+    rows = [{"id": str(n), "text": f"{n} " + "x" * 500} for n in range(600)]
+    runner.items(rows)
+    place = runner.folder / "disk"
+    with tmpfs(place, size):
+        runner.env["LAMINA_BATCH_DB"] = str(place / "runs.sqlite3")
+        result = runner.start(input="items.jsonl")
+        while result.code == 0 and not result.json()["status"].startswith("completed"):
+            result = runner("wait", run_id="r")
+        assert "No space left on device" in said(result) or "disk is full" in said(result), result
+        resize(place, "64m")
+        runner.start(input="items.jsonl").ok()
+        assert runner("wait", run_id="r").json()["completed_items"] == 600
+        assert provider.summary()["needless"] == 0
+        assert [row["output_text"] for row in runner.results()] == [row["text"] for row in rows]
+
+
+# ---- PostgreSQL
+
+
+def test_everything_on_postgresql(runner, postgres_server):
+    runner.env |= {"LAMINA_BATCH_DB": postgres_server.dsn, "LAMINA_BATCH_DB_SCHEMA": "keys",
+                   "LAMINA_BATCH_ARTIFACTS": str(runner.folder / "artifacts")}
+    assert runner.finished(ROWS, max_requests=7)["completed_items"] == 20
+    assert [row["output_text"] for row in runner.results()] == [row["text"] for row in ROWS]
+    told = runner("export-artifacts", run_id="r", destination_dir="out").json()
+    assert len(told["exported_artifact_paths"]) == 6
+    runner("prune-artifacts", run_id="r", include_raw_output_artifacts=True).ok()
+    assert [row["output_text"] for row in runner.results()] == [row["text"] for row in ROWS]
+    assert postgres_server.sql("SELECT count(*) FROM keys.items") == [["20"]]
+    assert said(runner("pause", run_id="r")) == "run 'r' is finished"
+    assert said(runner("status", run_id="q")) == "there is no run 'q', did you mean 'r'?"
+
+
+def test_a_server_that_is_not_there(runner, tmp_path):
+    runner.env["LAMINA_BATCH_DB"] = f"postgresql://me:{CANARY}@/x?host={tmp_path}"
+    result = runner("list")
+    assert result.code == 1 and result.out == "" and CANARY not in result.err, result
+    assert os.fspath(tmp_path) in result.err
