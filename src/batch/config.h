@@ -61,6 +61,7 @@ void lm_batch_config_release(struct lm_batch_config *config);
 
 // The one stored form: JSON, keys sorted, one line; holds no secret. Format: docs/formats/batch-input.md.
 void lm_batch_config_format(const struct lm_batch_config *config, struct lm_buf *out);
+// *out is set on success, whatever was in it; release it.
 [[nodiscard]] int lm_batch_config_parse(struct lm_str json, struct lm_batch_config *out, struct lm_err *err);
 // Check what does not need the sources (LM_E_USAGE: one sentence with the option's name).
 [[nodiscard]] int lm_batch_config_check(const struct lm_batch_config *config, struct lm_err *err);

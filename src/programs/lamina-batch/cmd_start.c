@@ -60,7 +60,6 @@ match(struct lm_batch_run *run, struct lm_err *err)
 {
 	struct lm_batch_config before = {};
 	LM_AUTO(lm_buf_release) struct lm_buf differences = {}, text = {};
-	lm_batch_config_init(&before);
 	int rc = lm_batch_config_parse(lm_str_of(run->row.config_json), &before, err);
 	if (rc == 0)
 		lm_batch_config_differences(&before, &run->config, &differences);

@@ -114,7 +114,6 @@ lm_batch_load(struct lm_batch_run *run, struct lm_err *err)
 	if (lm_batch_open(run, err) < 0 || lm_batch_reload(run, err) < 0)
 		return -1;
 	struct lm_batch_config config = {};
-	lm_batch_config_init(&config);
 	if (lm_batch_config_parse(lm_str_of(run->row.config_json), &config, err) < 0) {
 		lm_batch_config_release(&config);
 		return lm_err_wrap(err, "configuration of run '%s'", run->row.run_id);
