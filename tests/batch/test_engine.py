@@ -353,13 +353,20 @@ def test_answers_that_do_not_follow_the_schema(batch, provider, structured, text
 # ---- several processes
 
 
-def test_one_process_at_a_time(batch, provider):
+def at_work(batch, provider):
+    """A process that waits for batches which do not end."""
     provider.faults(polls=100000)
     start(batch).ok()
-    first = batch.popen("wait", "run")
+    before = len(calls(provider))
+    process = batch.popen("wait", "run")
+    while len(calls(provider)) == before:
+        assert process.poll() is None, said(process)
+    return process
+
+
+def test_one_process_at_a_time(batch, provider):
+    first = at_work(batch, provider)
     try:
-        while "openai.batches.get" not in calls(provider):
-            assert first.poll() is None, said(first)
         second = start(batch)
         assert second.code == 1
         assert f":{first.pid}:" in second.err
@@ -376,11 +383,7 @@ def test_one_process_at_a_time(batch, provider):
 
 
 def test_interrupted(batch, provider):
-    provider.faults(polls=100000)
-    start(batch).ok()
-    process = batch.popen("wait", "run")
-    while "openai.batches.get" not in calls(provider):
-        assert process.poll() is None, said(process)
+    process = at_work(batch, provider)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 130, said(process)
     assert batch.status("run")["active_batches"] == 4
