@@ -83,3 +83,23 @@ COMP_WORDS=(lamina-batch start --provider an) COMP_CWORD=3; _lamina_batch; echo 
 COMP_WORDS=(lamina-batch resolve --not) COMP_CWORD=2; _lamina_batch; echo "${{COMPREPLY[*]}}"
 """
     assert run("bash", "-c", ask).ok().out == "start status step\nanthropic\n--not-created\n"
+
+
+STORE = ["--run-id", "--db-path"]
+BATCHOR = {  # release 0.0.7: scripts written for it find the same options here
+    "start": ["--input", "--id-field", "--prompt-field", "--prompt-template", "--provider", "--model", "--structured-output-class",
+        "--schema-name", "--endpoint", "--completion-window", "--request-timeout-sec", "--poll-interval-sec", "--reasoning-effort",
+        "--gemini-backend", "--gemini-input-mode", "--gcs-uri", "--google-cloud-project", "--google-cloud-location",
+        "--gemini-generation-config", "--anthropic-max-tokens", "--anthropic-message-params", *STORE],
+    "status": STORE,
+    "wait": ["--timeout", "--poll-interval", *STORE],
+    "results": ["--output", *STORE],
+    "export-artifacts": ["--destination-dir", *STORE],
+    "prune-artifacts": ["--include-raw-output-artifacts", *STORE],
+}
+
+
+@pytest.mark.parametrize("command", BATCHOR)
+def test_options_of_batchor(lamina_batch, command):
+    words = lamina_batch(command, "--help").ok().out.split()
+    assert [option for option in BATCHOR[command] if option not in words] == []
