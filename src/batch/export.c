@@ -207,8 +207,13 @@ put_in_place(const char *made, const char *destination, const char *target, stru
 	struct lm_file_info info = {};
 	if (lm_file_info(target, &info, err) < 0)
 		return -1;
-	if (info.exists && lm_file_rename(target, old, err) < 0)
-		return -1;
+	if (info.exists) {
+		int rc = lm_file_exchange(made, target, err);
+		if (rc <= 0) // the old one is where the new one was
+			return rc < 0 || lm_dir_flush(destination, err) < 0 ? -1 : lm_dir_remove(made, err);
+		if (lm_file_rename(target, old, err) < 0)
+			return -1;
+	}
 	LM_KILL_POINT("export-old-aside");
 	if (lm_file_rename(made, target, err) < 0 || lm_dir_flush(destination, err) < 0)
 		return -1;
@@ -332,10 +337,11 @@ lm_results_prune(const struct lm_results *results, bool raw, bool force, struct 
 		return lm_err_set(err, LM_E_CONFLICT,
 			"raw answers of run '%s' were not exported yet; --force removes them all the same",
 			results->run->run_id);
-	if (each_batch(results, prune_batch, &pruner, err) < 0)
+	// first: an export that comes after a kill in between must know that files are missing because they were pruned
+	if (lm_runs_pruned(results->runs, results->run->key, raw, err) < 0)
 		return -1;
-	LM_KILL_POINT("prune-removed");
-	return lm_runs_pruned(results->runs, results->run->key, raw, err);
+	LM_KILL_POINT("prune-recorded");
+	return each_batch(results, prune_batch, &pruner, err);
 }
 
 void

@@ -129,6 +129,19 @@ lm_file_rename(const char *from, const char *to, struct lm_err *err)
 	return -1;
 }
 
+int
+lm_file_exchange(const char *one, const char *other, struct lm_err *err)
+{
+	if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0) {
+		LM_KILL_POINT("file: exchanged");
+		return 0;
+	}
+	int sys = errno;
+	if (sys == EINVAL || sys == ENOSYS)
+		return 1;
+	return lm_err_sys(err, sys, "cannot exchange '%s' and '%s'", one, other);
+}
+
 bool
 lm_file_equals(const char *path, const void *bytes, size_t len)
 {

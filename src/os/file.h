@@ -67,5 +67,7 @@ void lm_map_close(struct lm_map *map); // safe on a zeroed one; fits LM_AUTO
 [[nodiscard]] int lm_file_remove(const char *path, struct lm_err *err); // a missing one is no error
 // rename(2) within one file system; what is at `to` is replaced. The folder is not flushed.
 [[nodiscard]] int lm_file_rename(const char *from, const char *to, struct lm_err *err);
+// Two files or folders change places in one instant. 1: this file system has no such thing, nothing was done.
+[[nodiscard]] int lm_file_exchange(const char *one, const char *other, struct lm_err *err);
 // Is this the text of a file that is there already, byte for byte? (then it need not be written)
 bool lm_file_equals(const char *path, const void *bytes, size_t len);

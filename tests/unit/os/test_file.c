@@ -423,10 +423,28 @@ compares(void **state)
 	assert_true(lm_file_equals(folder_at(&folder, "empty"), nullptr, 0));
 }
 
+static void
+exchange(void **state)
+{
+	(void)state;
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	struct lm_err err = {};
+	LM_AUTO(lm_free_ptr) char *one = lm_strdup(folder_at(&folder, "one")), *other = lm_strdup(folder_at(&folder, "other"));
+	assert_int_equal(lm_file_replace(one, "1", 1, 0600, &err), 0);
+	assert_int_equal(lm_file_exchange(one, other, &err), -1);
+	assert_non_null(strstr(err.text, "': No such file or directory"));
+	assert_int_equal(lm_file_replace(other, "2", 1, 0600, &err), 0);
+	int rc = lm_file_exchange(one, other, &err); // 1 where the file system of the tests has no such thing
+	assert_true(rc == 0 || rc == 1);
+	assert_true(lm_file_equals(one, rc == 0 ? "2" : "1", 1));
+	assert_true(lm_file_equals(other, rc == 0 ? "1" : "2", 1));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exchange),
 		cmocka_unit_test(reads),
 		cmocka_unit_test(does_not_read),
 		cmocka_unit_test(replaces_whatever_the_umask),
