@@ -105,6 +105,9 @@ pub fn build(b: *std.Build) void {
         const t = cx.exe(stem, &.{file}, if (ofRunner(stem)) runner else lib);
         tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
     }
+    // stands between a program and libc, see tests/faults
+    const shim = b.addLibrary(.{ .name = "faults", .linkage = .dynamic, .root_module = cx.module(&.{"tests/faults/shim.c"}) });
+    tests_step.dependOn(&b.addInstallArtifact(shim, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
     for (cx.find("bench", "", ".c")) |file| {
         const stem = std.fs.path.stem(file);
         const t = cx.exe(b.fmt("bench_{s}", .{stem}), &.{file}, if (ofRunner(stem)) runner else lib);

@@ -37,7 +37,7 @@ FUZZERS = $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 .SECONDARY:
 .PHONY: all coverage fuzz sanitize thread
 all: $(KIND)
-coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS)
+coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS) $(OUT)/tests/libfaults.so
 fuzz: $(FUZZERS)
 
 $(OUT)/include/lamina/version.h: build.zig.zon
@@ -59,6 +59,11 @@ $(OUT)/bin/%: $$(call objects,$$(wildcard src/programs/$$*/*.c)) $(COMMON) $(LIB
 $(TOOLS): $(OUT)/tests/%: $(OBJ)/tests/tools/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -o $@
+
+# stands between a program and libc: not instrumented
+$(OUT)/tests/libfaults.so: tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(CC) -std=c23 -O1 -D_GNU_SOURCE=1 -shared -fPIC $< -o $@
 
 $(FUZZERS): $(OUT)/%: $(OBJ)/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)

@@ -90,12 +90,12 @@ def make_runtime(path, files=()):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def make_wheels(folder):
-    """alpha, beta (with a file that has a segment of its own), gamma (which needs beta)."""
+def make_wheels(folder, large=LARGE):
+    """alpha, beta (with a file of `large` bytes, for a segment of its own), gamma (which needs beta)."""
     folder.mkdir(parents=True, exist_ok=True)
     many = {f"alpha/part_{number}.py": b"number = %d\n" % number for number in range(30)}
     wheelhouse.make_wheel(folder, "alpha-1.0", {"alpha/__init__.py": b"", **many})
-    wheelhouse.make_wheel(folder, "beta-2.0", {"beta/__init__.py": b"", "beta/noise.bin": noise(LARGE)})
+    wheelhouse.make_wheel(folder, "beta-2.0", {"beta/__init__.py": b"", "beta/noise.bin": noise(large)})
     wheelhouse.make_wheel(folder, "gamma-3.0", {"gamma/__init__.py": b"import beta\n",
         "gamma-3.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: gamma\nVersion: 3.0\nRequires-Dist: beta\n"})
 
