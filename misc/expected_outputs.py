@@ -5,7 +5,8 @@
     misc/expected_outputs.py update [FILE] [--tests ARG]   make them again; the list of changed files goes to FILE too
 
 `update` stops when a test that does not depend on the expected outputs fails, locks the sample project again, publishes it
-for all platforms, and replaces sample_project/requirements and expected_outputs/<platform> when anything differs. It fails,
+for all platforms, runs the batch runner's sample, and replaces sample_project/requirements, expected_outputs/<platform> and
+expected_outputs/batch when anything differs. It fails,
 and writes nothing, when nothing changed: an update was expected. A changed input (a spec, a launch module, an injected
 file) without any effect is no failure; it is recorded, and said. expected_outputs/state.json is that record.
 
@@ -33,6 +34,9 @@ import published  # noqa: E402
 INPUTS = [
     "sample_project/venvstacks.toml", "sample_project/launch_modules", "sample_project/support_modules",
     "sample_project/requirements", "sample_project/runtimes/SHA256SUMS", "src/layer/postinstall.py", "src/layer/interpreter.c",
+    "sample_project/batch-runner/venvstacks.toml", "sample_project/batch-runner/launch_modules", "sample_project/batch-runner/inputs",
+    "sample_project/batch-runner/cassette", "sample_project/batch-runner/requirements/cpython-3.11",
+    "sample_project/batch-runner/requirements/framework-arrow", "misc/run_batch_sample.sh",
 ]
 LAYOUT = ("src/steps/plan.c", re.compile(r"\bLAYER_LAYOUT = (\d+)"))
 UV_PIN = ("misc/tools-requirements.txt", re.compile(r"^uv==(\S+)", re.MULTILINE))
@@ -191,6 +195,11 @@ def make(tree, lamina, store, scratch):
     made = {tree.sample / "requirements": spec.parent / "requirements"}
     for folder in sorted((scratch / "out").iterdir()):
         made[tree.expected / folder.name / published.METADATA] = folder / published.METADATA
+    batch = tree.root / "misc" / "run_batch_sample.sh"
+    if batch.exists():
+        env.update(LAMINA=str(lamina), LAMINA_BATCH=str(lamina.parent / "lamina-batch"), LAMINA_STORE=str(store))
+        run([batch, "--update", scratch / "batch"], "the batch runner's sample failed, nothing is changed", **options)
+        made[tree.expected / "batch"] = scratch / "batch"
     return made
 
 

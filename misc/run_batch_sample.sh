@@ -2,9 +2,9 @@
 # The batch runner as its users have it: build it, publish its stack, deploy that into a fresh folder with tar alone, run the sample
 # inputs there against recorded exchanges, and compare results, export and status with expected_outputs/batch/.
 #
-#   misc/run_batch_sample.sh             compare: exit status 1 and a diff when something differs
-#   misc/run_batch_sample.sh --update    make expected_outputs/batch/ again instead
-#   misc/run_batch_sample.sh --record    record the exchanges again first, with the fake provider; then as --update
+#   misc/run_batch_sample.sh                  compare: exit status 1 and a diff when something differs
+#   misc/run_batch_sample.sh --update [DIR]   make expected_outputs/batch/ (or DIR) again instead
+#   misc/run_batch_sample.sh --record         record the exchanges again first, with the fake provider; then as --update
 #
 # LAMINA, LAMINA_BATCH: the programs (default: those of zig-out/bin, built if need be). LAMINA_STORE is used where it is set.
 set -euo pipefail
@@ -12,7 +12,7 @@ umask 022
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 stack=$top/sample_project/batch-runner
-expected=$top/expected_outputs/batch
+expected=${2:-$top/expected_outputs/batch}
 mode=${1:-compare}
 case $mode in
 compare | --update | --record) ;;
