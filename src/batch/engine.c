@@ -63,7 +63,7 @@ open_run(struct lm_engine *engine, char *holder, struct lm_err *err)
 {
 	const struct lm_engine_options *options = &engine->options;
 
-	if (lm_engine_look(engine, err) < 0 ||
+	if (lm_engine_set_clock(engine, err) < 0 || lm_engine_look(engine, err) < 0 ||
 		lm_run_folder_open(&engine->folder, options->artifacts, engine->run_id, true, err) < 0 ||
 		read_config(engine, err) < 0 || lm_engine_own(engine, err) < 0 || sweep_folders(engine, err) < 0 ||
 		tell_created(engine, err) < 0)
@@ -255,10 +255,13 @@ lm_engine_step(struct lm_engine *engine, struct lm_engine_progress *progress, st
 	int rc = lm_engine_loop(engine, 0, true, err);
 	if (rc < 0)
 		return -1;
+	int64_t next_ms = lm_engine_next_ms(engine);
+	if (next_ms != INT64_MAX)
+		next_ms += lm_clock_now_ms() - lm_engine_now_ms(engine);
 	*progress = (struct lm_engine_progress){
 		.finished = engine->run.finished,
 		.advanced = active != engine->run.active_batches || memcmp(before, engine->run.counts, sizeof(before)) != 0,
-		.wake_at_ms = lm_engine_next_ms(engine),
+		.wake_at_ms = next_ms,
 	};
 	return 0;
 }

@@ -2,10 +2,14 @@
 #include "batch/engine_parts.h"
 
 #include "os/clock.h"
+#include "os/fd.h"
 #include "os/kill_point.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void
 replace(char **text, const char *with)
@@ -24,6 +28,7 @@ record_fetched(struct lm_engine *engine, struct lm_work *work, struct lm_err *er
 		return -1;
 	LM_KILL_POINT("batch: fetched recorded");
 	work->state = LM_BATCH_FETCHED;
+	work->fetched_here = true;
 	work->next_at_ms = 0;
 	work->failures = work->failures_here = 0;
 	work->consumed[0] = work->consumed[1] = 0;
@@ -33,14 +38,14 @@ record_fetched(struct lm_engine *engine, struct lm_work *work, struct lm_err *er
 }
 
 static void
-start_fetch(struct lm_engine *engine, struct lm_work *work, const struct lm_batch_status *status)
+start_fetch(struct lm_engine *engine, struct lm_work *work)
 {
 	struct lm_job *job = lm_engine_job(engine, work, LM_JOB_FETCH);
 
 	job->path = lm_run_folder_file(&engine->folder, LM_FILE_ANSWER, work->seq);
 	job->error_path = lm_run_folder_file(&engine->folder, LM_FILE_ANSWER_ERROR, work->seq);
-	memcpy(job->ref, status->output_ref, sizeof(job->ref));
-	memcpy(job->error_ref, status->error_ref, sizeof(job->error_ref));
+	(void)snprintf(job->ref, sizeof(job->ref), "%s", work->output_ref == nullptr ? "" : work->output_ref);
+	(void)snprintf(job->error_ref, sizeof(job->error_ref), "%s", work->error_ref == nullptr ? "" : work->error_ref);
 	lm_engine_start(engine, work, job);
 }
 
@@ -52,6 +57,44 @@ fetch_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, s
 	return lm_engine_try_later(engine, work, job, err);
 }
 
+// Is a file of answers gone, or cut in a line? `least`: bytes of it that were taken in before.
+static bool
+is_cut(const struct lm_engine *engine, const struct lm_work *work, enum lm_batch_file kind, uint64_t least)
+{
+	LM_AUTO(lm_free_ptr) char *path = lm_run_folder_file(&engine->folder, kind, work->seq);
+	LM_AUTO(lm_fd_close) int fd = -1;
+	struct lm_err ignored = {};
+	struct stat status;
+	char last = '\n';
+
+	if (lm_fd_open_regular(path, &fd, &status, &ignored) < 0)
+		return ignored.code == LM_E_NOT_FOUND;
+	if ((uint64_t)status.st_size < least)
+		return true;
+	return status.st_size > 0 && pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
+}
+
+// What another process fetched may have been damaged since. To take rows that are cut off for rows that the provider did not
+// answer would mean to pay for them twice, so they are fetched again. 1: that has begun.
+static int
+fetch_again(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
+{
+	if (work->fetched_here)
+		return 0;
+	bool cut = (work->output_ref != nullptr && is_cut(engine, work, LM_FILE_ANSWER, work->consumed[0])) ||
+		(work->error_ref != nullptr && is_cut(engine, work, LM_FILE_ANSWER_ERROR, work->consumed[1]));
+	work->fetched_here = true; // looked at once; what the provider sends may have no end of line
+	if (!cut)
+		return 0;
+	lm_emit_warning(engine->options.sink, "the answers of batch %" PRId64 " in '%s' are damaged, and are fetched again",
+		work->seq, engine->folder.path);
+	if (lm_engine_event(engine, err, "answers_damaged", "{s:I, s:s}", "batch", (json_int_t)work->seq, "provider_batch_id",
+		    work->batch_id) < 0)
+		return -1;
+	start_fetch(engine, work);
+	return 1;
+}
+
 // ---- polled
 
 static int
@@ -61,7 +104,7 @@ still_running(struct lm_engine *engine, struct lm_work *work, const struct lm_ba
 
 	if (work->poll_ms > engine->config.poll_interval_ms)
 		work->poll_ms = engine->config.poll_interval_ms;
-	work->next_at_ms = lm_clock_now_ms() + (int64_t)work->poll_ms;
+	work->next_at_ms = lm_engine_now_ms(engine) + (int64_t)work->poll_ms;
 	work->poll_ms =
 		work->poll_ms * 2 < engine->config.poll_interval_ms ? work->poll_ms * 2 : engine->config.poll_interval_ms;
 	if (!news && work->failures == 0)
@@ -91,7 +134,7 @@ ended(struct lm_engine *engine, struct lm_work *work, const struct lm_batch_stat
 		return -1;
 	if (work->output_ref == nullptr && work->error_ref == nullptr)
 		return record_fetched(engine, work, err);
-	start_fetch(engine, work, status);
+	start_fetch(engine, work);
 	return 0;
 }
 
@@ -127,8 +170,10 @@ cancel_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, 
 int
 lm_engine_collect(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 {
-	if (work->state == LM_BATCH_FETCHED)
-		return lm_engine_consume(engine, work, err);
+	if (work->state == LM_BATCH_FETCHED) {
+		int rc = fetch_again(engine, work, err);
+		return rc == 0 ? lm_engine_consume(engine, work, err) : rc < 0 ? -1 : 0;
+	}
 	bool cancel = engine->run.control == LM_CONTROL_CANCELLED && !work->cancel_asked;
 	lm_engine_start(engine, work, lm_engine_job(engine, work, cancel ? LM_JOB_CANCEL : LM_JOB_POLL));
 	return 0;

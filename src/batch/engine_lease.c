@@ -82,10 +82,43 @@ is_dead(const struct lm_engine *engine, const char *owner)
 	return flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
+// ---- time
+
+int64_t
+lm_engine_now_ms(const struct lm_engine *engine)
+{
+	return (int64_t)lm_clock_monotonic_ms() + engine->ahead_ms;
+}
+
+int
+lm_engine_set_clock(struct lm_engine *engine, struct lm_err *err)
+{
+	int64_t now_ms = 0;
+
+	if (lm_runs_now_ms(engine->runs, &now_ms, err) < 0)
+		return -1;
+	int64_t ahead_ms = now_ms - (int64_t)lm_clock_monotonic_ms();
+	if (ahead_ms > engine->ahead_ms)
+		engine->ahead_ms = ahead_ms;
+	return 0;
+}
+
+int64_t
+lm_engine_not_later(const struct lm_engine *engine, int64_t at_ms)
+{
+	uint64_t longest_ms = engine->config.max_backoff_ms;
+
+	if (longest_ms < LM_ENGINE_RETRY_AFTER_MAX_MS)
+		longest_ms = LM_ENGINE_RETRY_AFTER_MAX_MS;
+	return at_ms > lm_engine_now_ms(engine) + (int64_t)longest_ms ? 0 : at_ms;
+}
+
+// ---- leases
+
 int64_t
 lm_engine_lease_until(const struct lm_engine *engine)
 {
-	return lm_clock_now_ms() + (int64_t)engine->lease_ms;
+	return lm_engine_now_ms(engine) + (int64_t)engine->lease_ms;
 }
 
 int
@@ -93,7 +126,7 @@ lm_engine_take(struct lm_engine *engine, int64_t unit, struct lm_lease *lease, c
 {
 	char who[64] = "";
 	int64_t held_until_ms = 0;
-	int rc = lm_lease_take(engine->runs, engine->run.key, unit, engine->owner, lm_clock_now_ms(),
+	int rc = lm_lease_take(engine->runs, engine->run.key, unit, engine->owner, lm_engine_now_ms(engine),
 		lm_engine_lease_until(engine), lease, who, &held_until_ms, err);
 
 	// to the store the dead one's lease has ended; that of somebody who was faster than we has not
@@ -126,6 +159,8 @@ lm_engine_renew(struct lm_engine *engine, struct lm_err *err)
 	if (now - engine->renewed_ms < engine->lease_ms / 3)
 		return 0;
 	engine->renewed_ms = now;
+	if (lm_engine_set_clock(engine, err) < 0)
+		return -1;
 	int64_t until_ms = lm_engine_lease_until(engine);
 	if (engine->held && lm_lease_renew(engine->runs, &engine->lease, until_ms, err) < 0)
 		return -1;

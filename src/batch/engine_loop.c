@@ -87,7 +87,7 @@ may_build(const struct lm_engine *engine)
 	const struct lm_run_row *run = &engine->run;
 	size_t sending = 0;
 
-	if (run->control != LM_CONTROL_RUNNING || !run->ingest_complete || run->next_retry_at_ms > lm_clock_now_ms() ||
+	if (run->control != LM_CONTROL_RUNNING || !run->ingest_complete || run->next_retry_at_ms > lm_engine_now_ms(engine) ||
 		run->counts[LM_ITEM_PENDING] + run->counts[LM_ITEM_RETRYABLE] == 0)
 		return false;
 	for (size_t i = 0; i < engine->work_count; i++) {
@@ -119,7 +119,7 @@ go_on_with_works(struct lm_engine *engine, bool *any, struct lm_err *err)
 
 	for (size_t i = 0; i < engine->work_count; i++) {
 		struct lm_work *work = &engine->works[i];
-		if (work->busy || work->gone || work->parked || work->next_at_ms > lm_clock_now_ms())
+		if (work->busy || work->gone || work->parked || work->next_at_ms > lm_engine_now_ms(engine))
 			continue;
 		if (lm_calls_running(engine->calls) >= calls_max && work->state != LM_BATCH_FETCHED)
 			continue;
@@ -209,7 +209,7 @@ lm_engine_next_ms(const struct lm_engine *engine)
 static uint64_t
 pause_ms(const struct lm_engine *engine, int64_t deadline_ms)
 {
-	int64_t until = lm_engine_next_ms(engine), now = lm_clock_now_ms();
+	int64_t until = lm_engine_next_ms(engine), now = lm_engine_now_ms(engine);
 
 	if (deadline_ms > 0 && deadline_ms < until)
 		until = deadline_ms;
@@ -254,7 +254,7 @@ come_to_an_end(const struct lm_engine *engine, int64_t deadline_ms, struct lm_er
 		return 0;
 	if (engine->one_round || engine->run.control == LM_CONTROL_PAUSED)
 		return 1;
-	return deadline_ms > 0 && lm_clock_now_ms() >= deadline_ms ? 1 : 2;
+	return deadline_ms > 0 && lm_engine_now_ms(engine) >= deadline_ms ? 1 : 2;
 }
 
 int
@@ -262,11 +262,13 @@ lm_engine_loop(struct lm_engine *engine, int64_t deadline_ms, bool one_round, st
 {
 	engine->one_round = one_round;
 	engine->stopping = false;
+	if (deadline_ms > 0)
+		deadline_ms += lm_engine_now_ms(engine) - lm_clock_now_ms();
 	for (bool any = false;; any = false) {
 		any = take_back(engine, 0);
 		look_when_due(engine);
 		bool stop = engine->stopping || engine->run.finished || engine->run.control == LM_CONTROL_PAUSED ||
-			(deadline_ms > 0 && lm_clock_now_ms() >= deadline_ms);
+			(deadline_ms > 0 && lm_engine_now_ms(engine) >= deadline_ms);
 		struct lm_err why = {};
 		if (!stop && start_due(engine, &any, &why) < 0)
 			fail(engine, &why);

@@ -21,6 +21,7 @@ enum {
 	LM_ENGINE_CONSUME_ROWS = 5000, // answers in one transaction
 	LM_ENGINE_LOOK_MS = 500,       // the longest time between two looks at what other processes did
 	LM_ENGINE_READ_MS = 100,       // ... while another process reads the sources
+	LM_ENGINE_RETRY_AFTER_MAX_MS = 3600 * 1000, // no server makes us wait for longer
 	LM_ENGINE_ADOPT_MS = 2000,     // between two looks for batches that another process left
 	LM_ENGINE_FIRST_POLL_MS = 50,  // of a new batch; then twice as much each time up to poll_interval_ms
 	LM_ENGINE_LEAST_POLL_MS = 10,
@@ -99,6 +100,7 @@ struct lm_work {
 	bool busy;         // a job of it runs
 	bool uploaded;     // input_ref is of this process and waits for its create
 	bool made_here;    // the request file was written by this process: what is on disk is what we wrote
+	bool fetched_here; // the answers' files were written by this process
 	bool no_room;      // the scope had no room at last
 	bool cancel_asked; // at the provider
 	bool parked;       // its calls failed for good: nothing more is done with it in this process
@@ -124,6 +126,7 @@ struct lm_engine {
 	bool held;               // `lease` is held
 	uint64_t lease_ms;
 	uint64_t renewed_ms;     // monotonic
+	int64_t ahead_ms;        // what lm_engine_now_ms adds to the monotonic clock
 	struct lm_work *works;   // by seq, rising
 	size_t work_count, work_cap;
 	uint64_t looked_ms;      // monotonic: the run row was read
@@ -131,7 +134,7 @@ struct lm_engine {
 	bool adopted;            // they were, once
 	struct lm_line_reader rows;
 	struct lm_lease *reading; // the lease of ingestion while it runs, where it is one of its own
-	int64_t failed_ms;       // wall clock: the last failure of a submission was recorded
+	int64_t failed_ms;       // the engine's clock: the last failure of a submission was recorded
 	uint64_t failed_here;    // such failures in a row in this process
 	uint64_t claim_hint;     // how many items fit a batch, from the last one; 0: not known
 	bool cancel_marked;      // what is not submitted was marked run_cancelled
@@ -155,13 +158,19 @@ void lm_engine_disown(struct lm_engine *engine);
 [[nodiscard]] int lm_engine_own_run(struct lm_engine *engine, struct lm_err *err);
 [[nodiscard]] int lm_engine_renew(struct lm_engine *engine, struct lm_err *err); // all that we hold, when it is time
 int64_t lm_engine_lease_until(const struct lm_engine *engine);
+// The time of leases, intents and of all that is waited for: the store's, so that machines whose clocks differ agree, going on
+// with the monotonic clock. It never goes back, whatever is done to this machine's clock.
+int64_t lm_engine_now_ms(const struct lm_engine *engine);
+[[nodiscard]] int lm_engine_set_clock(struct lm_engine *engine, struct lm_err *err); // follow the store's, forward
+// An instant that was recorded for the next try; 0 when it is farther away than any wait: a clock was wrong then.
+int64_t lm_engine_not_later(const struct lm_engine *engine, int64_t at_ms);
 
 // ---- engine_loop.c
 
 // Go on until the run is finished (0), or there is nothing to do before `deadline_ms` (1; wall clock, 0: none), or, as one
 // round, before the next call is due (1). -1 failed.
 [[nodiscard]] int lm_engine_loop(struct lm_engine *engine, int64_t deadline_ms, bool one_round, struct lm_err *err);
-int64_t lm_engine_next_ms(const struct lm_engine *engine); // wall clock: when the next thing is due; INT64_MAX: none
+int64_t lm_engine_next_ms(const struct lm_engine *engine); // the engine's clock: when the next thing is due; INT64_MAX: none
 
 // ---- engine_work.c
 

@@ -24,11 +24,11 @@ back_off(struct lm_engine *engine, const struct lm_work *work, const char *error
 	bool again = engine->failed_ms == 0 || started_ms >= engine->failed_ms;
 	uint64_t failures = engine->run.consecutive_failures + (again || engine->run.consecutive_failures == 0 ? 1 : 0);
 	uint64_t wait_ms = lm_engine_backoff_ms(engine, failures, retry_after_ms);
-	int64_t next_ms = lm_clock_now_ms() + (int64_t)wait_ms;
+	int64_t next_ms = lm_engine_now_ms(engine) + (int64_t)wait_ms;
 
 	if (next_ms < engine->run.next_retry_at_ms)
 		next_ms = engine->run.next_retry_at_ms;
-	engine->failed_ms = lm_clock_now_ms();
+	engine->failed_ms = lm_engine_now_ms(engine);
 	engine->changed = true;
 	engine->failed_here += again ? 1 : 0;
 	if (again && lm_runs_backoff(engine->runs, &engine->lease, error_class, text, next_ms, err) < 0)
@@ -162,7 +162,7 @@ start_upload(struct lm_engine *engine, struct lm_work *work)
 
 	job->path = lm_run_folder_file(&engine->folder, LM_FILE_REQUEST, work->seq);
 	job->verify = !work->made_here;
-	job->intent_at_s = lm_clock_now_s();
+	job->intent_at_s = lm_engine_now_ms(engine) / 1000;
 	job->ref[0] = '\0';
 	lm_engine_start(engine, work, job);
 }
@@ -200,7 +200,7 @@ static int
 start_create(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *scope = lm_engine_scope(engine);
-	int64_t now_s = lm_clock_now_s();
+	int64_t now_s = lm_engine_now_ms(engine) / 1000;
 	uint64_t before_ms = lm_clock_monotonic_ms();
 	int rc = lm_batch_creating(
 		engine->runs, &work->lease, work->seq, work->input_ref, scope, lm_engine_scope_limit(engine), now_s, err);
@@ -209,7 +209,7 @@ start_create(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 		return -1;
 	work->no_room = rc == 0;
 	if (rc == 0) {
-		work->next_at_ms = lm_clock_now_ms() + (int64_t)engine->config.poll_interval_ms;
+		work->next_at_ms = lm_engine_now_ms(engine) + (int64_t)engine->config.poll_interval_ms;
 		return 0;
 	}
 	LM_KILL_POINT("batch: intent recorded");
@@ -236,7 +236,7 @@ created(struct lm_engine *engine, struct lm_work *work, const struct lm_job *job
 	work->uploaded = false; // the file is the batch's
 	work->failures = work->failures_here = 0;
 	work->poll_ms = LM_ENGINE_FIRST_POLL_MS;
-	work->next_at_ms = lm_clock_now_ms() + (int64_t)work->poll_ms;
+	work->next_at_ms = lm_engine_now_ms(engine) + (int64_t)work->poll_ms;
 	engine->changed = true;
 	if (all_is_well(engine, err) < 0)
 		return -1;
@@ -277,8 +277,8 @@ cannot_tell(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 	static const char text[] = "it cannot be told whether this batch was created: see 'resolve'";
 
 	work->failures_here++;
-	work->next_at_ms =
-		lm_clock_now_ms() + (int64_t)lm_engine_backoff_ms(engine, work->failures_here, engine->config.poll_interval_ms);
+	work->next_at_ms = lm_engine_now_ms(engine) +
+		(int64_t)lm_engine_backoff_ms(engine, work->failures_here, engine->config.poll_interval_ms);
 	if (work->failures_here >= engine->config.max_batch_attempts) {
 		work->parked = true;
 		if (!engine->parked)
@@ -357,7 +357,7 @@ start_find(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 static int64_t
 wait_until_ms(const struct lm_engine *engine)
 {
-	return engine->run.next_retry_at_ms > lm_clock_now_ms() ? engine->run.next_retry_at_ms : 0;
+	return engine->run.next_retry_at_ms > lm_engine_now_ms(engine) ? engine->run.next_retry_at_ms : 0;
 }
 
 int

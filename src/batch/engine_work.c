@@ -11,7 +11,6 @@
 enum {
 	LM_ADOPT_PAGE = 200,
 	LM_BACKOFF_DOUBLINGS = 10,
-	LM_RETRY_AFTER_MAX_MS = 3600 * 1000, // no server makes us wait for longer
 };
 
 void
@@ -88,7 +87,7 @@ lm_engine_sweep_works(struct lm_engine *engine)
 // ---- what dead processes left
 
 static void
-take_row(struct lm_work *work, struct lm_batch_row *row)
+take_row(const struct lm_engine *engine, struct lm_work *work, struct lm_batch_row *row)
 {
 	work->state = row->state;
 	work->item_count = row->item_count;
@@ -103,7 +102,7 @@ take_row(struct lm_work *work, struct lm_batch_row *row)
 	work->consumed[0] = row->consumed_bytes[0];
 	work->consumed[1] = row->consumed_bytes[1];
 	work->failures = row->failures;
-	work->next_at_ms = row->next_try_at_ms;
+	work->next_at_ms = lm_engine_not_later(engine, row->next_try_at_ms);
 	if (row->state == LM_BATCH_FETCHED) {
 		work->error_class = lm_take(&row->error_class);
 		work->error_text = lm_take(&row->error_text);
@@ -126,7 +125,7 @@ adopt_shared(struct lm_engine *engine, int64_t seq, struct lm_err *err)
 		return rc;
 	rc = lm_runs_batches(engine->runs, engine->run.key, left_behind, seq - 1, 1, &rows, &count, err);
 	if (rc == 0 && count == 1 && rows[0].seq == seq)
-		take_row(lm_engine_work_add(engine, seq, &lease), &rows[0]);
+		take_row(engine, lm_engine_work_add(engine, seq, &lease), &rows[0]);
 	else
 		lm_lease_drop(engine->runs, &lease);
 	for (size_t i = 0; i < count; i++)
@@ -149,7 +148,7 @@ adopt_page(struct lm_engine *engine, int64_t *after, struct lm_err *err)
 			if (engine->shared)
 				rc = adopt_shared(engine, rows[i].seq, err);
 			else
-				take_row(lm_engine_work_add(engine, rows[i].seq, &engine->lease), &rows[i]);
+				take_row(engine, lm_engine_work_add(engine, rows[i].seq, &engine->lease), &rows[i]);
 		}
 		lm_batch_row_release(&rows[i]);
 	}
@@ -198,7 +197,7 @@ void
 lm_engine_start(struct lm_engine *engine, struct lm_work *work, struct lm_job *job)
 {
 	work->busy = true;
-	job->started_ms = lm_clock_now_ms();
+	job->started_ms = lm_engine_now_ms(engine);
 	lm_calls_start(engine->calls, job);
 }
 
@@ -212,8 +211,8 @@ lm_engine_backoff_ms(const struct lm_engine *engine, uint64_t failures, uint64_t
 		wait_ms *= 2;
 	if (wait_ms > engine->config.max_backoff_ms)
 		wait_ms = engine->config.max_backoff_ms;
-	if (retry_after_ms > LM_RETRY_AFTER_MAX_MS)
-		retry_after_ms = LM_RETRY_AFTER_MAX_MS;
+	if (retry_after_ms > LM_ENGINE_RETRY_AFTER_MAX_MS)
+		retry_after_ms = LM_ENGINE_RETRY_AFTER_MAX_MS;
 	return retry_after_ms > wait_ms ? retry_after_ms : wait_ms;
 }
 
@@ -236,7 +235,7 @@ lm_engine_try_later(struct lm_engine *engine, struct lm_work *work, const struct
 	work->failures++;
 	work->failures_here++;
 	uint64_t wait_ms = lm_engine_backoff_ms(engine, work->failures, job->call.retry_after_ms);
-	work->next_at_ms = lm_clock_now_ms() + (int64_t)wait_ms;
+	work->next_at_ms = lm_engine_now_ms(engine) + (int64_t)wait_ms;
 	if (lm_batch_tried(engine->runs, &work->lease, work->seq, nullptr, job->call.error_class, job->err.text,
 		    work->next_at_ms, err) < 0)
 		return -1;
@@ -286,6 +285,7 @@ lm_engine_look(struct lm_engine *engine, struct lm_err *err)
 		return -1;
 	lm_run_row_release(&engine->run);
 	engine->run = run;
+	engine->run.next_retry_at_ms = lm_engine_not_later(engine, run.next_retry_at_ms);
 	engine->looked_ms = lm_clock_monotonic_ms();
 	engine->changed = false;
 	tell_progress(engine);

@@ -78,7 +78,8 @@ text_of(struct lm_answer *answer, struct lm_json_value object, const char *key, 
 static bool
 was_not_done(const char *code)
 {
-	static const char *const codes[] = { "batch_expired", "batch_cancelled", "batch_canceled", "CANCELLED" };
+	static const char *const codes[] = { "batch_expired", "batch_cancelled", "batch_canceled", "CANCELLED",
+		"DEADLINE_EXCEEDED" };
 
 	for (size_t i = 0; i < LM_COUNT(codes); i++)
 		if (lm_cstr_equal(code, codes[i]))

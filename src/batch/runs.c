@@ -1,5 +1,7 @@
 #include "batch/runs_parts.h"
+
 #include "db/postgres/postgres.h"
+#include "os/clock.h"
 
 #include <stdlib.h>
 
@@ -89,6 +91,22 @@ bool
 lm_runs_shared(const struct lm_runs *runs)
 {
 	return runs->shared;
+}
+
+int
+lm_runs_now_ms(struct lm_runs *runs, int64_t *out, struct lm_err *err)
+{
+	LM_AUTO(lm_stmt_done_ptr) struct lm_stmt *stmt = nullptr;
+
+	*out = lm_clock_now_ms();
+	if (!runs->shared)
+		return 0;
+	if (LM_QUERY(runs, &stmt, err, "SELECT floor(extract(epoch FROM clock_timestamp()) * ?::bigint)::bigint", lm_i(1000)) <
+			0 ||
+		lm_stmt_step(stmt, err) < 0)
+		return -1;
+	*out = lm_stmt_i64(stmt, 0);
+	return 0;
 }
 
 void

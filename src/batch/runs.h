@@ -19,6 +19,8 @@ struct lm_runs; // a connection; one thread at a time
 [[nodiscard]] int lm_runs_open(struct lm_runs **out, const char *where, const char *schema, struct lm_err *err);
 void lm_runs_close(struct lm_runs *runs);
 void lm_runs_close_ptr(struct lm_runs **runs);
+// The time: that of the PostgreSQL server, which all machines share, or of this machine.
+[[nodiscard]] int lm_runs_now_ms(struct lm_runs *runs, int64_t *out, struct lm_err *err);
 bool lm_runs_shared(const struct lm_runs *runs); // several processes may work on one run at a time (PostgreSQL)
 
 // ---- runs

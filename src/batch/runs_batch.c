@@ -187,7 +187,7 @@ lm_batch_fetched(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq
 	LM_AUTO(lm_free_ptr) char *error = lm_runs_clean(error_ref, LM_RUNS_REF_MAX);
 	LM_AUTO(lm_free_ptr) char *clean_class = lm_runs_clean(error_class, LM_RUNS_REF_MAX);
 	LM_AUTO(lm_free_ptr) char *clean_text = lm_runs_clean(error_text, LM_RUNS_ERROR_MAX);
-	if (lm_change_begin_batch(&change, runs, lease, seq, STATE(ACTIVE), err) < 0 ||
+	if (lm_change_begin_batch(&change, runs, lease, seq, STATE(ACTIVE) | STATE(FETCHED), err) < 0 ||
 		LM_DO(runs, nullptr, err,
 			"UPDATE batches SET state = ?, status = ?, output_ref = ?, error_ref = ?, error_class = ?, error_text "
 			"= ?,"

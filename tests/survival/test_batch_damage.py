@@ -1,0 +1,118 @@
+"""What the batch runner makes of clocks that go wrong and of files that were damaged behind its back: no request is paid for twice,
+and nothing waits for an hour that is over."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+import batch_runner as runner
+from fake_provider import fake_provider
+from batch_runner import Runner, check_sent_once, killed, said
+
+ITEMS = 400
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with fake_provider() as fake:
+        yield fake
+
+
+@pytest.fixture
+def batch(fast_path, killable, provider):
+    provider.reset()
+    runner.write_items(fast_path / "items.jsonl", ITEMS)
+    return Runner(fast_path, provider.url + "/v1", killable.with_name("lamina-batch"))
+
+
+@pytest.fixture
+def shared(fast_path, killable, provider, postgres_server):
+    provider.reset()
+    runner.write_items(fast_path / "items.jsonl", ITEMS)
+    schema = f"damage_{random.randrange(1 << 48):x}"
+    yield Runner(fast_path, provider.url + "/v1", killable.with_name("lamina-batch"), postgres_server.dsn, schema)
+    postgres_server.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+def wrong_clock(**settings):
+    """The environment of a process whose wall clock is wrong; durations are right."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    assert library, "libfaketime is missing: ./check installs it (package faketime)"
+    return {"LD_PRELOAD": library, "FAKETIME_DONT_FAKE_MONOTONIC": "1", **settings}
+
+
+def polled(provider, more):
+    """Wait until batches were looked at so many times more."""
+    def count():
+        return sum(call["call"] == "openai.batches.get" for call in provider.log())
+    until = count() + more
+    while count() < until:
+        pass
+
+
+@pytest.mark.parametrize("jump", ["-86400", "+86400"])
+def test_the_clock_is_set_while_it_waits(batch, provider, fast_path, jump):
+    clock = fast_path / "clock"
+    clock.write_text("+0\n")
+    provider.faults({"on": "batch", "do": "wait", "polls": 1_000_000})
+    batch.start("run", "--max-requests", "50").ok()
+    waiting = batch.popen("wait", "run", **wrong_clock(FAKETIME_TIMESTAMP_FILE=clock, FAKETIME_NO_CACHE="1"))
+    polled(provider, 20)
+    clock.write_text(jump + "\n")
+    polled(provider, 100)  # it still looks
+    waiting.kill()
+    waiting.wait()
+
+
+def test_machines_whose_clocks_differ_take_nothing_from_each_other(shared, provider):
+    """A lease is over when the store's clock says so, and not when that of a machine that is ahead does."""
+    provider.faults({"on": "batch", "do": "wait", "polls": 20})
+    assert killed(shared.start("run", "--max-requests", "20", LAMINA_KILL_POINT="batch: claimed").code)
+    both = [shared.popen("wait", "run"), shared.popen("wait", "run", **wrong_clock(FAKETIME="+3600s"))]
+    for process in both:
+        assert process.wait(PATIENCE_S) == 0, said(process)
+    assert shared.events("run", "batch_adopted") == []
+    assert shared.status("run")["status"] == "completed"
+    check_sent_once(provider, ITEMS)
+
+
+def test_a_back_off_that_a_wrong_clock_recorded(batch, provider):
+    provider.faults({"on": "openai.batches.create", "do": "status", "error": "rate_limit", "retry_after": "2"})
+    failed = batch.start("run", "--max-batch-attempts", "1", **wrong_clock(FAKETIME="+10d"))
+    assert (failed.code, "cannot create batch 1 of run 'run': the provider answered 429" in failed.err) == (1, True), failed
+    provider.faults()
+    assert batch.wait("run", "--timeout", str(PATIENCE_S)).json()["status"] == "completed"
+    check_sent_once(provider, ITEMS)
+
+
+def test_answers_that_were_cut_before_they_were_taken_in(batch, provider):
+    batch.start("run", "--max-requests", "100", LAMINA_KILL_POINT="batch: fetched recorded")
+    batch.wait("run", LAMINA_KILL_POINT="batch: fetched recorded")
+    for path in (batch.artifacts / "run" / "answers").iterdir():
+        path.write_bytes(path.read_bytes()[:-1000])
+    told = batch.wait("run").ok()
+    assert "are damaged, and are fetched again\n" in told.err
+    assert [row["attempt_count"] for row in batch.rows("run")] == [1] * ITEMS
+    check_sent_once(provider, ITEMS)
+
+
+def test_answers_that_are_gone_before_they_were_taken_in(batch, provider):
+    batch.start("run", "--max-requests", "100", LAMINA_KILL_POINT="batch: fetched recorded")
+    batch.wait("run", LAMINA_KILL_POINT="batch: fetched recorded")
+    for path in (batch.artifacts / "run" / "answers").iterdir():
+        path.unlink()
+    assert "are damaged, and are fetched again" in batch.wait("run").ok().err
+    assert [row["status"] for row in batch.rows("run")] == ["completed"] * ITEMS
+    assert len(batch.events("run", "answers_damaged")) > 0
+    check_sent_once(provider, ITEMS)
+
+
+def test_gemini_rows_that_expired_are_no_attempts(batch, provider):
+    batch.url = provider.url
+    provider.faults({"on": "batch", "nth": [1, 3, 5, 6], "do": "expire", "finished": 0.5})
+    batch.start("run", "--provider", "gemini", "--max-requests", "100").ok()
+    batch.wait("run").ok()
+    assert {(row["status"], row["attempt_count"]) for row in batch.rows("run")} == {("completed", 1)}
+    assert provider.summary()["needless"] == 0
