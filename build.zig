@@ -28,15 +28,12 @@ const runner_system_libs = [_][]const u8{
     "libcurl", "sqlite3", "libpq", "libcrypto", "jansson", "libutf8proc", "libmicrohttpd",
 };
 
-const Sanitize = enum { none, undefined, thread, address };
-
 pub fn build(b: *std.Build) void {
     // Baseline CPU: the default is the builder's, whose instructions other machines may not know.
     const cx: Ctx = .{
         .b = b,
         .target = b.standardTargetOptions(.{ .default_target = .{ .cpu_model = .baseline } }),
         .optimize = b.standardOptimizeOption(.{}),
-        .sanitize = b.option(Sanitize, "sanitize", "Runtime checks (default: none)") orelse .none,
         .strip = b.option(bool, "strip", "Leave debug information out (default: false)") orelse false,
         .kill_points = b.option(bool, "kill-points", "Let tests end the program at named instants (default: false)") orelse false,
         .version_h = b.addConfigHeader(
@@ -127,7 +124,6 @@ const Ctx = struct {
     b: *std.Build,
     target: std.Build.ResolvedTarget,
     optimize: std.builtin.Optimize,
-    sanitize: Sanitize,
     strip: bool,
     kill_points: bool,
     version_h: *std.Build.Step.ConfigHeader,
@@ -165,12 +161,10 @@ const Ctx = struct {
             .optimize = cx.optimize,
             .link_libc = true,
             .strip = cx.strip,
-            // null would mean UBSan in Debug and traps in safe; say it instead
-            .sanitize_c = if (cx.sanitize == .undefined) .full else .off,
-            .sanitize_thread = cx.sanitize == .thread,
+            // null would mean UBSan in Debug and traps in safe; sanitizers are those of misc/clang.mk
+            .sanitize_c = .off,
         });
-        const asan: []const []const u8 = if (cx.sanitize == .address) &.{ "-fsanitize=address", "-fno-omit-frame-pointer" } else &.{};
-        m.addCSourceFiles(.{ .files = files, .flags = cx.join(&cflags, asan) });
+        m.addCSourceFiles(.{ .files = files, .flags = &cflags });
         m.addIncludePath(b.path("src"));
         m.addIncludePath(b.path("include"));
         m.addConfigHeader(cx.version_h);
@@ -192,11 +186,6 @@ const Ctx = struct {
     fn exe(cx: Ctx, name: []const u8, files: []const []const u8, lib: *std.Build.Step.Compile) *std.Build.Step.Compile {
         const m = cx.module(files);
         m.linkLibrary(lib);
-        // zig has no ASan runtime; GCC's libasan speaks the same interface
-        if (cx.sanitize == .address) {
-            const path = std.mem.trim(u8, cx.b.run(&.{ "gcc", "-print-file-name=libasan.so" }), "\n");
-            m.addObjectFile(.{ .cwd_relative = path });
-        }
         return cx.b.addExecutable(.{ .name = name, .root_module = m });
     }
 };

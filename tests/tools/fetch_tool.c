@@ -81,7 +81,7 @@ read_file(char **arguments)
 	return download;
 }
 
-// With zig's ASan code and GCC's libasan, glibc's lock of its locales is unbalanced before main begins (seen in gdb after
+// With AddressSanitizer, glibc's lock of its locales is unbalanced before main begins (seen in gdb after
 // the first newlocale); when strerror then runs, as libcurl lets it for a refused connection, libp11-kit waits for that
 // lock for ever in exit. So look for leaks and leave without exit handlers.
 static int
