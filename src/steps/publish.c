@@ -41,6 +41,7 @@ struct run {
 	struct lm_work_plan plan;
 	struct item *items; // by platform
 	size_t count;
+	bool folder_checked[LM_PLATFORM_COUNT]; // a folder has one manifest for all of its layers
 	bool manifest_staged[LM_PLATFORM_COUNT];
 };
 
@@ -140,8 +141,9 @@ prepare_item(struct run *run, struct item *item, struct lm_err *err)
 	const struct lm_project *project = run->project;
 	struct lm_archive_facts facts = {};
 	item->folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
-	if (lm_output_check(item->folder, work->platform, true, err) < 0)
+	if (!run->folder_checked[work->platform] && lm_output_check(item->folder, work->platform, true, err) < 0)
 		return -1;
+	run->folder_checked[work->platform] = true;
 	if (lm_prior_load(project, item->folder, work, &item->prior, err) < 0)
 		return lm_err_wrap(err, "reading the metadata of layer '%s'", project->spec.layers[work->layer].name);
 	item->archive = (struct lm_archive_options){ .format = choose_format(run, work->platform),

@@ -270,12 +270,15 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 		    &run.plan, err) < 0 ||
 		clean_folder(&run, err) < 0)
 		return -1;
+	bool checked[LM_PLATFORM_COUNT] = {}; // a folder has one manifest for all of its layers
 	for (size_t i = 0; i < run.plan.count; i++) {
 		struct lm_work *work = &run.plan.works[i];
 		LM_AUTO(lm_free_ptr) char *folder = lm_output_folder(options->folder, options->platforms, work->platform);
 		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, project->locks[work->layer].install_target);
-		if (options->operation == LM_OP_EXPORT && lm_output_check(folder, work->platform, false, err) < 0)
+		if (options->operation == LM_OP_EXPORT && !checked[work->platform] &&
+			lm_output_check(folder, work->platform, false, err) < 0)
 			return -1;
+		checked[work->platform] = true;
 		LM_AUTO(lm_free_ptr) char *state = state_path(&run, folder, work->layer);
 		if (work->selected && !options->dry_run &&
 			(lm_stage_sweep(folder, err) < 0 || lm_swap_undo(tree, state, err) < 0))
