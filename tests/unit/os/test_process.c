@@ -199,7 +199,7 @@ static void
 cancel_ends_it(void **state)
 {
 	char folder[] = "/tmp/lm-process-XXXXXX";
-	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
+	LM_AUTO(lm_process_result_release) struct lm_process_result result = {}, refused = {};
 	struct lm_err err = {};
 	pthread_t thread;
 	(void)state;
@@ -216,7 +216,7 @@ cancel_ends_it(void **state)
 	assert_string_equal(err.text, "interrupted");
 	assert_int_equal(pthread_join(thread, nullptr), 0);
 	// and nothing starts any more
-	assert_int_equal(run_sh(":", (struct lm_process){}, &result, &err), -1);
+	assert_int_equal(run_sh(":", (struct lm_process){}, &refused, &err), -1);
 	assert_int_equal(err.code, LM_E_INTERRUPTED);
 	lm_cancel_reset();
 	(void)close(fd);
