@@ -99,10 +99,13 @@ find_or_make(struct lm_batch_run *run, struct lm_err *err)
 	lm_err_clear(err);
 	make_nonce(run, run_id, nonce);
 	lm_batch_config_format(&run->config, &text);
-	if (lm_runs_create(run->runs, run_id, nonce, lm_buf_cstr(&text), lm_clock_now_s(), err) < 0)
+	run->made = lm_runs_create(run->runs, run_id, nonce, lm_buf_cstr(&text), lm_clock_now_s(), err) == 0;
+	if (!run->made && err->code != LM_E_CONFLICT)
 		return -1;
-	run->made = true;
-	return lm_runs_load(run->runs, run_id, &run->row, err);
+	lm_err_clear(err); // another process was faster
+	if (lm_runs_load(run->runs, run_id, &run->row, err) < 0)
+		return -1;
+	return run->made ? 0 : match(run, err);
 }
 
 // A run that was made just now and has no item yet is not worth keeping: its inputs cannot be read.
