@@ -1,5 +1,6 @@
 // Exports and pruning: what leaves the run's folder, and what is removed from it.
 #include "base/mem.h"
+#include "batch/export_place.h"
 #include "batch/results.h"
 #include "digest/sha256.h"
 #include "os/dir.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCHES_AT_ONCE = 256, COPY_BYTES = 256 * 1024, MANIFEST_MAX_BYTES = 64 << 20 };
+enum { BATCHES_AT_ONCE = 256, COPY_BYTES = 256 * 1024 };
 
 typedef int batch_fn(void *context, const struct lm_batch_row *batch, struct lm_err *err);
 
@@ -51,16 +52,24 @@ need_finished(const struct lm_run_row *run, struct lm_err *err)
 
 struct exporter {
 	const struct lm_results *results;
-	const char *target; // where it will be; an earlier export may be there
-	char *folder;       // being filled
+	struct lm_export_place place;
 	json_t *lists[LM_FILE_RAW_ERROR + 1], *files;
 };
+
+static void
+release_exporter(struct exporter *exporter)
+{
+	lm_export_place_close(&exporter->place);
+	for (size_t i = 0; i < LM_COUNT(exporter->lists); i++)
+		json_decref(exporter->lists[i]);
+	json_decref(exporter->files);
+}
 
 // Copy a file, flushed, and note its digest. A file that is not there is passed over.
 static int
 copy_file(struct exporter *exporter, const char *from, const char *name, bool *copied, struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) char *to = lm_path_join(exporter->folder, name);
+	LM_AUTO(lm_free_ptr) char *to = lm_path_join(exporter->place.folder, name);
 	LM_AUTO(lm_free_ptr) char *parent = lm_path_parent(to);
 	LM_AUTO(lm_free_ptr) char *bytes = lm_alloc(COPY_BYTES);
 	LM_AUTO(lm_outfile_abandon) struct lm_outfile out = {};
@@ -114,7 +123,7 @@ export_batch(void *context, const struct lm_batch_row *batch, struct lm_err *err
 		lm_run_folder_name(kinds[i], batch->seq, name);
 		if (copy_file(exporter, from, name, &copied, err) < 0)
 			return -1;
-		LM_AUTO(lm_free_ptr) char *earlier = lm_path_join(exporter->target, name);
+		LM_AUTO(lm_free_ptr) char *earlier = lm_path_join(exporter->place.target, name);
 		if (!copied && was_pruned(exporter->results->run, kinds[i]) &&
 			copy_file(exporter, earlier, name, &copied, err) < 0)
 			return -1;
@@ -148,7 +157,7 @@ static int
 export_results(struct exporter *exporter, const char *name, enum lm_result_format format, uint64_t *count, struct lm_err *err)
 {
 	const struct lm_result_options options = { .format = format, .output_key = "output_json" };
-	LM_AUTO(lm_free_ptr) char *path = lm_path_join(exporter->folder, name);
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(exporter->place.folder, name);
 	LM_AUTO(release_result_file) struct result_file out = {};
 	struct lm_digest digest = {};
 	char hex[LM_DIGEST_HEX];
@@ -167,7 +176,7 @@ export_results(struct exporter *exporter, const char *name, enum lm_result_forma
 static int
 write_manifest(struct exporter *exporter, const char *results_name, uint64_t count, struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) char *path = lm_path_join(exporter->folder, "manifest.json");
+	LM_AUTO(lm_free_ptr) char *path = lm_path_join(exporter->place.folder, "manifest.json");
 	LM_AUTO(lm_buf_release) struct lm_buf text = {};
 	LM_AUTO(lm_json_decref_ptr)
 	json_t *manifest = json_pack("{s:s, s:O, s:O, s:O, s:s, s:I, s:O}", "run_id", exporter->results->run->run_id,
@@ -178,51 +187,10 @@ write_manifest(struct exporter *exporter, const char *results_name, uint64_t cou
 	return lm_file_replace(path, text.ptr, text.len, 0600, err);
 }
 
-// Only an export of the same run is replaced, never a folder of somebody else.
-static int
-check_target(const char *target, const char *run_id, struct lm_err *err)
-{
-	LM_AUTO(lm_free_ptr) char *path = lm_path_join(target, "manifest.json");
-	LM_AUTO(lm_free_ptr) char *text = nullptr;
-	LM_AUTO(lm_json_decref_ptr) json_t *manifest = nullptr;
-	struct lm_file_info info = {};
-	struct lm_err why = {};
-	size_t len = 0;
-	if (lm_file_info(target, &info, err) < 0)
-		return -1;
-	if (!info.exists)
-		return 0;
-	if (lm_file_read(path, MANIFEST_MAX_BYTES, &text, &len, &why) < 0 ||
-		lm_json_parse((struct lm_str){ text, len }, &manifest, &why) < 0 ||
-		!lm_cstr_equal(lm_json_string(manifest, "run_id"), run_id))
-		return lm_err_set(err, LM_E_CONFLICT, "'%s' is no export of run '%s': it is not replaced", target, run_id);
-	return 0;
-}
-
-// Put the new export where the old one is, if there is one.
-static int
-put_in_place(const char *made, const char *destination, const char *target, struct lm_err *err)
-{
-	LM_AUTO(lm_free_ptr) char *old = lm_format("%s.old", made);
-	struct lm_file_info info = {};
-	if (lm_file_info(target, &info, err) < 0)
-		return -1;
-	if (info.exists) {
-		int rc = lm_file_exchange(made, target, err);
-		if (rc <= 0) // the old one is where the new one was
-			return rc < 0 || lm_dir_flush(destination, err) < 0 ? -1 : lm_dir_remove(made, err);
-		if (lm_file_rename(target, old, err) < 0)
-			return -1;
-	}
-	LM_KILL_POINT("export-old-aside");
-	if (lm_file_rename(made, target, err) < 0 || lm_dir_flush(destination, err) < 0)
-		return -1;
-	return info.exists ? lm_dir_remove(old, err) : 0;
-}
-
 static void
-list_paths(struct exporter *exporter, const char *target, const char *results_name, struct lm_export *out)
+list_paths(const struct exporter *exporter, const char *results_name, struct lm_export *out)
 {
+	const char *target = exporter->place.target;
 	for (size_t kind = 0; kind < LM_COUNT(exporter->lists); kind++)
 		for (size_t i = 0; i < json_array_size(exporter->lists[kind]); i++) {
 			LM_AUTO(lm_free_ptr)
@@ -243,42 +211,35 @@ fill(struct exporter *exporter, const char *results_name, enum lm_result_format 
 	return write_manifest(exporter, results_name, count, err);
 }
 
+static int
+make(struct exporter *exporter, const char *destination, const char *results_name, enum lm_result_format format, int64_t now_s,
+	struct lm_err *err)
+{
+	const struct lm_results *results = exporter->results;
+	if (lm_export_place_open(&exporter->place, destination, results->run->run_id, err) < 0 ||
+		fill(exporter, results_name, format, err) < 0)
+		return -1;
+	LM_KILL_POINT("export-filled");
+	if (lm_export_place_commit(&exporter->place, err) < 0)
+		return -1;
+	LM_KILL_POINT("export-in-place");
+	return lm_runs_exported(results->runs, results->run->key, now_s, destination, err);
+}
+
 int
 lm_results_export(const struct lm_results *results, const char *destination, enum lm_result_format format, int64_t now_s,
 	struct lm_export *out, struct lm_err *err)
 {
 	const char *name = format == LM_RESULT_CSV ? "results.csv" : "results.jsonl";
-	LM_AUTO(lm_free_ptr) char *target = lm_path_join(destination, results->run->run_id);
-	struct exporter exporter = { .results = results, .target = target, .files = json_object() };
-	LM_AUTO(lm_free_ptr) char *prefix = lm_format(".%s.", results->run->run_id);
+	if (need_finished(results->run, err) < 0)
+		return -1;
+	LM_AUTO(release_exporter) struct exporter exporter = { .results = results, .files = json_object() };
 	for (size_t i = 0; i < LM_COUNT(exporter.lists); i++)
 		exporter.lists[i] = json_array();
-	int rc = need_finished(results->run, err);
-	if (rc == 0)
-		rc = check_target(target, results->run->run_id, err);
-	if (rc == 0)
-		rc = lm_dir_make(destination, err);
-	if (rc == 0)
-		rc = lm_dir_make_temp(destination, prefix, &exporter.folder, err);
-	if (rc == 0)
-		rc = fill(&exporter, name, format, err);
-	LM_KILL_POINT("export-filled");
-	if (rc == 0)
-		rc = put_in_place(exporter.folder, destination, target, err);
-	LM_KILL_POINT("export-in-place");
-	if (rc == 0)
-		rc = lm_runs_exported(results->runs, results->run->key, now_s, destination, err);
-	if (rc == 0)
-		list_paths(&exporter, target, name, out);
-	else if (exporter.folder != nullptr) {
-		struct lm_err ignored = {};
-		(void)lm_dir_remove(exporter.folder, &ignored);
-	}
-	for (size_t i = 0; i < LM_COUNT(exporter.lists); i++)
-		json_decref(exporter.lists[i]);
-	json_decref(exporter.files);
-	lm_free(exporter.folder);
-	return rc;
+	if (make(&exporter, destination, name, format, now_s, err) < 0)
+		return -1;
+	list_paths(&exporter, name, out);
+	return 0;
 }
 
 void

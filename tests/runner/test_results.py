@@ -1,6 +1,8 @@
 """lamina-batch results, export-artifacts and prune-artifacts, read by Python's own json, csv and hashlib."""
 
+import contextlib
 import csv
+import fcntl
 import hashlib
 import io
 import json
@@ -204,6 +206,53 @@ def test_only_an_export_of_the_run_is_replaced(done):
     before = tree(done.folder / "runs_artifacts")
     assert said(export(done, "runs_artifacts")) == "'runs_artifacts/r' is no export of run 'r': it is not replaced"
     assert tree(done.folder / "runs_artifacts") == before
+
+
+def test_what_killed_exports_left_is_removed(done):
+    export(done).ok()
+    first = tree(done.folder / "out")
+    out, dead, alive = done.folder / "out", ".r.export.0123456789abcdef", ".r.export.fedcba9876543210"
+    others = [".r.export.notes", ".r.export.0123456789abcdeg", ".r.export.0123456789abcdef.new", ".r2.export.0123456789abcdef"]
+    for name in [dead, alive, *others]:
+        (out / name / "outputs").mkdir(parents=True)
+        (out / name / "outputs" / "000001_output.jsonl").write_text("half")
+    (out / (dead + ".old")).mkdir()
+    with held(out / alive):
+        export(done).ok()
+    assert sorted(path.name for path in out.iterdir()) == sorted([alive, *others, "r"])
+    export(done).ok()
+    assert sorted(path.name for path in out.iterdir()) == sorted([*others, "r"])
+    assert {name: data for name, data in tree(out).items() if name.startswith("r/")} == first
+
+
+@contextlib.contextmanager
+def held(folder):
+    """Locked, as by the process that fills it."""
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(number, fcntl.LOCK_EX)
+    yield
+    os.close(number)
+
+
+def test_an_export_that_was_put_aside_comes_back(done):
+    export(done).ok()
+    first = tree(done.folder / "out")
+    prune(done, include_raw_output_artifacts=True).ok()
+    (done.folder / "out" / "r").rename(done.folder / "out" / ".r.export.0123456789abcdef.old")
+    export(done).ok()
+    assert tree(done.folder / "out") == first
+
+
+def test_an_export_that_fails_leaves_nothing(done):
+    export(done, "old").ok()
+    first = tree(done.folder / "old")
+    (done.folder / "mine" / "empty").mkdir(parents=True)
+    (done.folder / "runs_artifacts" / "r" / "rows.jsonl").unlink()
+    for destination in ("new/and/deep", "mine/new", "mine/empty", "old"):
+        assert said(export(done, destination)) == f"cannot open '{done.folder}/runs_artifacts/r/rows.jsonl': No such file or directory"
+    assert not (done.folder / "new").exists()
+    assert [path.name for path in (done.folder / "mine").rglob("*")] == ["empty"]
+    assert tree(done.folder / "old") == first
 
 
 def test_a_run_that_is_not_finished(runner, provider):
