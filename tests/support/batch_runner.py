@@ -1,9 +1,12 @@
 """lamina-batch in the hands of a test: a folder with inputs, a store, and a fake provider to send to."""
 
+import contextlib
+import hashlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 
 import paths
@@ -21,13 +24,15 @@ def write_items(path, count, prompt="prompt {} " + "x" * 60):
 
 
 class Runner:
-    """The program, one store, and the provider at `url`."""
+    """The program, one store, and the provider at `url`. The store is an SQLite file, or a schema of a PostgreSQL server."""
 
-    def __init__(self, folder, url, program=None, db=None, schema=None):
-        self.folder, self.url = folder, url
+    def __init__(self, folder, url, program=None, server=None, schema=None):
+        self.folder, self.url, self.server, self.schema = folder, url, server, schema
         self.program = program or paths.BUILD / "bin" / "lamina-batch"
-        self.artifacts = folder / "artifacts"
-        self.store = ("--db-path", db or folder / "db.sqlite3", "--artifacts", self.artifacts)
+        self.artifacts, self.exports = folder / "artifacts", folder / "exports"
+        self.export_args = ("--destination-dir", self.exports)
+        self.db = server.dsn if server else folder / "db.sqlite3"
+        self.store = ("--db-path", self.db, "--artifacts", self.artifacts)
         if schema:
             self.store += ("--db-schema", schema)
         self.settings = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "GEMINI_API_KEY": KEY}
@@ -52,12 +57,34 @@ class Runner:
     def status(self, run_id):
         return self.run("status", run_id).json()
 
-    def results(self, run_id):
+    def results(self, run_id, form="jsonl"):
         """The text of all results, in order of the inputs."""
-        return self.run("results", run_id).ok().out
+        return self.run("results", run_id, "--format", form).ok().out
 
     def rows(self, run_id):
         return [json.loads(line) for line in self.results(run_id).splitlines()]
+
+    def export(self, run_id, *args, **env):
+        return self.run("export-artifacts", run_id, *self.export_args, *args, **env)
+
+    def nonce(self, run_id):
+        """The random number of a run, from the store itself."""
+        if self.server:
+            return self.server.sql(f"SELECT nonce FROM {self.schema}.runs WHERE run_id = '{run_id}'")[0][0]
+        with contextlib.closing(sqlite3.connect(self.db)) as connection:
+            return connection.execute("SELECT nonce FROM runs WHERE run_id = ?", [run_id]).fetchone()[0]
+
+    def outcome(self, run_id):
+        """All that leaves a run, as JSON lines and as CSV: results, and the files of an export as comparable() gives them."""
+        nonce = self.nonce(run_id)
+        return {form: (self.results(run_id, form), self.exported(run_id, nonce, form)) for form in ("jsonl", "csv")}
+
+    def exported(self, run_id, nonce, form):
+        self.export(run_id, "--format", form).ok()
+        assert [path.name for path in self.exports.iterdir() if path.name.startswith(f".{run_id}.")] == []
+        folder = self.exports / run_id
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        return comparable(files, run_id, nonce)
 
     def events(self, run_id, name=None):
         lines = (self.artifacts / run_id / "events.jsonl").read_text().splitlines()
@@ -71,6 +98,37 @@ class Runner:
             stdout=subprocess.DEVNULL, stderr=log, env=running.merged({**self.settings, **env}))
         process.log = log
         return process
+
+
+def intent(run_id, nonce, seq):
+    """The 8 digits by which a batch is known in its requests: docs/formats/batch-run.md, Exports."""
+    return hashlib.sha256(f"{nonce}:{run_id}:{seq}".encode()).hexdigest()[:8]
+
+
+def comparable(files, run_id, nonce):
+    """The files of an export, as two runs of the same rows have them, byte for byte.
+
+    Two things of an export are a run's own: its id, in manifest.json, and, in raw files, the last 8 digits of each custom_id. They come
+    from a random number of the run, so that no provider ever sees two batches of one name. These digits, and no others, become
+    "<intent>" when they are those of that run and batch; and the manifest, whose digests follow from them, has to have those of the
+    files beside it, before they are left out. Nothing else is touched.
+    """
+    manifest = json.loads(files["manifest.json"])
+    assert manifest.pop("run_id") == run_id
+    assert manifest["files"] == {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+                                 for name, data in files.items() if name != "manifest.json"}
+    for entry in manifest["files"].values():
+        del entry["sha256"]
+    same = {"manifest.json": manifest}
+    for name, data in files.items():
+        seq = re.fullmatch(r"(?:requests|outputs)/(\d{6})\D*\.jsonl", name)
+        if seq:
+            digits = f'-{intent(run_id, nonce, int(seq[1]))}"'.encode()
+            assert data.count(digits) == data.count(b'"custom_id"') == data.count(b"\n") > 0, name
+            same[name] = data.replace(digits, b'-<intent>"')
+        elif name != "manifest.json":
+            same[name] = data
+    return same
 
 
 def said(process):

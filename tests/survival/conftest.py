@@ -1,15 +1,18 @@
 """Small stacks, locked once, and the program in a build that can be ended at named points."""
 
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
+import batch_runner
 import paths
 import private
 import small_stack
+from fake_provider import fake_provider
 from run import run as run_program
 from survive import Place
 
@@ -72,3 +75,28 @@ def data_stack(lamina, fast_path):
     (place.project / "launch" / "data").mkdir(parents=True)
     (place.project / "launch" / "data" / "__main__.py").write_text("")
     return place
+
+
+# ---- lamina-batch: a module says in ITEMS how many items its runs have
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with fake_provider() as fake:
+        yield fake
+
+
+@pytest.fixture
+def batch(request, fast_path, killable, provider):
+    """A Runner with its items, on SQLite."""
+    provider.reset()
+    batch_runner.write_items(fast_path / "items.jsonl", request.module.ITEMS)
+    return batch_runner.Runner(fast_path, provider.url + "/v1", killable.with_name("lamina-batch"))
+
+
+@pytest.fixture
+def shared(batch, postgres_server):
+    """The same on PostgreSQL, in a schema of its own."""
+    schema = f"survival_{random.randrange(1 << 48):x}"
+    yield batch_runner.Runner(batch.folder, batch.url, batch.program, postgres_server, schema)
+    postgres_server.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")

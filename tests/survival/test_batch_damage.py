@@ -1,39 +1,14 @@
 """What the batch runner makes of clocks that go wrong and of files that were damaged behind its back: no request is paid for twice,
 and nothing waits for an hour that is over."""
 
-import random
 from pathlib import Path
 
 import pytest
 
-import batch_runner as runner
-from fake_provider import fake_provider
-from batch_runner import Runner, check_sent_once, killed, said
+from batch_runner import check_sent_once, killed, said
 
 ITEMS = 400
 PATIENCE_S = 60
-
-
-@pytest.fixture(scope="module")
-def provider():
-    with fake_provider() as fake:
-        yield fake
-
-
-@pytest.fixture
-def batch(fast_path, killable, provider):
-    provider.reset()
-    runner.write_items(fast_path / "items.jsonl", ITEMS)
-    return Runner(fast_path, provider.url + "/v1", killable.with_name("lamina-batch"))
-
-
-@pytest.fixture
-def shared(fast_path, killable, provider, postgres_server):
-    provider.reset()
-    runner.write_items(fast_path / "items.jsonl", ITEMS)
-    schema = f"damage_{random.randrange(1 << 48):x}"
-    yield Runner(fast_path, provider.url + "/v1", killable.with_name("lamina-batch"), postgres_server.dsn, schema)
-    postgres_server.sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 def wrong_clock(**settings):
