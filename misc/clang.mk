@@ -5,6 +5,7 @@
 #   make -f misc/clang.mk KIND=coverage     zig-out-coverage/{bin,tests}
 #   make -f misc/clang.mk KIND=fuzz         zig-out-fuzz/fuzz_*
 #
+# {include,lib} are as zig build makes them, for tests of the library as its users have it.
 # Sources are found by folder, as build.zig does it. Everything is in one archive, so that a program takes what it needs.
 CC = clang-19
 AR = llvm-ar-19
@@ -22,11 +23,14 @@ FLAGS_sanitize = -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefine
 LINK_sanitize = -fsanitize=address,undefined
 FLAGS_thread = -O1 -fsanitize=thread
 LINK_thread = -fsanitize=thread
+LEAVE_sanitize = tests/support/leave.c
 FLAGS = -std=c23 -g -D_GNU_SOURCE=1 -fno-strict-aliasing -Isrc -Iinclude -I$(OUT)/include $(FLAGS_$(KIND)) $(shell pkg-config --cflags $(LIBRARIES))
 LINK = $(LINK_$(KIND)) $(shell pkg-config --libs $(LIBRARIES)) -lm -lpthread
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
-LIBRARY = $(OUT)/liball.a
+LIBRARY = $(OUT)/lib/liblamina.a
+LEAVE = $(call objects,$(LEAVE_$(KIND)))
+PKG_CONFIG = $(OUT)/lib/pkgconfig/lamina.pc
 COMMON = $(call objects,$(wildcard src/programs/common/*.c))
 PROGRAMS = $(patsubst src/programs/%/main.c,$(OUT)/bin/%,$(wildcard src/programs/*/main.c))
 TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tests/%,$(wildcard tests/tools/*.c))
@@ -37,26 +41,37 @@ FUZZERS = $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 .SECONDARY:
 .PHONY: all coverage fuzz sanitize thread
 all: $(KIND)
-coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS) $(OUT)/tests/libfaults.so
+coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS) $(OUT)/tests/libfaults.so $(OUT)/include/lamina/lamina.h $(PKG_CONFIG)
 fuzz: $(FUZZERS)
 
 $(OUT)/include/lamina/version.h: build.zig.zon
 	@mkdir -p $(@D)
 	printf '#pragma once\n#define LAMINA_VERSION "%s"\n' '$(VERSION)' > $@
 
+$(OUT)/include/lamina/lamina.h: include/lamina/lamina.h
+	@mkdir -p $(@D)
+	cp $< $@
+
+$(PKG_CONFIG): misc/clang.mk
+	@mkdir -p $(@D)
+	printf '%s\n' 'prefix=$${pcfiledir}/../..' 'Name: lamina' 'Description: lamina, with $(KIND)' 'Version: $(VERSION)' \
+		'Requires: $(LIBRARIES)' 'Cflags: -I$${prefix}/include' \
+		'Libs: $(LINK_$(KIND)) $(LEAVE:$(OUT)/%=$${prefix}/%) -L$${prefix}/lib -llamina -lm -lpthread' > $@
+
 $(OBJ)/%.o: %.c $(OUT)/include/lamina/version.h
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -Itests/support -MMD -MP -c $< -o $@
 
 $(LIBRARY): $(call objects,$(wildcard src/*/*.c) $(wildcard src/db/postgres/*.c))
+	@mkdir -p $(@D)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-$(OUT)/bin/%: $$(call objects,$$(wildcard src/programs/$$*/*.c)) $(COMMON) $(LIBRARY)
+$(OUT)/bin/%: $$(call objects,$$(wildcard src/programs/$$*/*.c)) $(COMMON) $(LEAVE) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -o $@
 
-$(TOOLS): $(OUT)/tests/%: $(OBJ)/tests/tools/%.o $(LIBRARY)
+$(TOOLS): $(OUT)/tests/%: $(OBJ)/tests/tools/%.o $(LEAVE) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -o $@
 
@@ -71,7 +86,7 @@ $(FUZZERS): $(OUT)/%: $(OBJ)/tests/fuzz/%.o $(LIBRARY)
 
 # tests/unit/os/test_file.c becomes tests/os_test_file
 define unit
-$(OUT)/tests/$(notdir $(patsubst %/,%,$(dir $(1))))_$(basename $(notdir $(1))): $(call objects,$(1)) $(LIBRARY)
+$(OUT)/tests/$(notdir $(patsubst %/,%,$(dir $(1))))_$(basename $(notdir $(1))): $(call objects,$(1)) $(LEAVE) $(LIBRARY)
 	@mkdir -p $$(@D)
 	$(CC) $$^ $(LINK) -lcmocka -o $$@
 endef

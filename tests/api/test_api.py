@@ -37,7 +37,7 @@ def flags():
 @pytest.fixture(scope="module")
 def example(flags, tmp_path_factory):
     program = tmp_path_factory.mktemp("example") / "publish"
-    subprocess.run(["gcc", "-std=c99", *STRICT, paths.ROOT / "docs/examples/publish.c", *flags, "-o", program], check=True)
+    subprocess.run([paths.CC, "-std=c99", *STRICT, paths.ROOT / "docs/examples/publish.c", *flags, "-o", program], check=True)
     return program
 
 
@@ -82,7 +82,7 @@ def test_header_is_also_cpp(flags, tmp_path):
         'const lamina_code code = lamina_load("x", &o, &s);\nlamina_free(s);\nreturn code == LAMINA_INVALID ? 0 : 1; }\n')
     program = tmp_path / "use"
     for standard in ("c++11", "c++20"):
-        subprocess.run(["g++", f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", source, *flags, "-o", program],
+        subprocess.run([paths.CXX, f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", source, *flags, "-o", program],
             check=True)
         assert subprocess.run([program]).returncode == 0
 
@@ -91,7 +91,8 @@ def test_header_is_also_cpp(flags, tmp_path):
 def test_header_stands_alone(flags, tmp_path, standard):
     source = tmp_path / "use.c"
     source.write_text("#include <lamina/lamina.h>\nextern int lamina_was_included;\n")
-    subprocess.run(["gcc", f"-std={standard}", *STRICT, "-fsyntax-only", source, *flags], check=True)
+    includes = [flag for flag in flags if flag.startswith(("-I", "-D"))]
+    subprocess.run([paths.CC, f"-std={standard}", *STRICT, "-fsyntax-only", source, *includes], check=True)
 
 
 def test_every_function_of_the_header_is_in_the_library():

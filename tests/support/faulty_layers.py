@@ -15,6 +15,8 @@ KEPT = ("project", "out", "trees")  # folders of a place that the next run makes
 COMMANDS = {
     "lock": lambda place: ("lock", *LOCAL, place.spec),
     "build": lambda place: ("build", "--publish", *LOCAL, place.spec, place.trees, "--output-dir", place.out),
+    "publish": lambda place: ("publish", *LOCAL, place.spec, place.out),
+    "check": lambda place: ("check", *LOCAL, "--expected", place.out, place.spec),
     "export": lambda place: ("local-export", *LOCAL, place.spec, place.trees / "export"),
 }
 
@@ -63,6 +65,7 @@ def survives(before, folder, command, call, sample, kill=False):
             assert left == want
         place.run(*argv(place)).ok()
         assert state(place) == want
-        assert litter(place) == []
+        left = litter(place)
+        assert left == [], f"left behind: {left}"
 
     assert each_fault(before, folder, before.program, call, lambda place, env: place.run(*argv(place), **env), check, sample, kill)

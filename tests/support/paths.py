@@ -9,6 +9,8 @@ CASES = TESTS / "cases"
 SAMPLE = ROOT / "sample_project"
 # `./check` may test another build, for example one with sanitizers
 BUILD = ROOT / os.environ.get("LAMINA_TEST_BUILD", "zig-out")
+# what links that build's library
+CC, CXX = os.environ.get("LAMINA_TEST_CC", "gcc"), os.environ.get("LAMINA_TEST_CXX", "g++")
 TOOLS = ROOT / ".tools"
 # Only what is known by digest goes here (downloads, the resolver's cache), so that a test cannot see another's results.
 CACHE = Path(os.environ.get("LAMINA_TEST_CACHE", TOOLS / "cache"))

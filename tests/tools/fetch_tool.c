@@ -14,10 +14,6 @@
 
 #include <jansson.h>
 
-#if __has_feature(address_sanitizer)
-int __lsan_do_recoverable_leak_check(void);
-#endif
-
 enum { ARGUMENTS_PER_FILE = 6 };
 
 static void
@@ -81,20 +77,6 @@ read_file(char **arguments)
 	return download;
 }
 
-// With AddressSanitizer, glibc's lock of its locales is unbalanced before main begins (seen in gdb after
-// the first newlocale); when strerror then runs, as libcurl lets it for a refused connection, libp11-kit waits for that
-// lock for ever in exit. So look for leaks and leave without exit handlers.
-static int
-leave(int code)
-{
-#if __has_feature(address_sanitizer)
-	(void)fflush(stdout);
-	_exit(__lsan_do_recoverable_leak_check() != 0 ? 23 : code);
-#else
-	return code;
-#endif
-}
-
 int
 main(int argc, char **argv)
 {
@@ -123,5 +105,5 @@ main(int argc, char **argv)
 	int written = json_dumpf(result, stdout, JSON_INDENT(0));
 	json_decref(result);
 	lm_http_trust(nullptr);
-	return leave(written == 0 ? 0 : 2);
+	return written == 0 ? 0 : 2;
 }
