@@ -52,6 +52,8 @@ struct lm_outfile {
 void lm_outfile_abandon(struct lm_outfile *file); // closes and removes what was written
 // Remove the partial files that killed processes left in a folder; those of living writers stay.
 [[nodiscard]] int lm_outfile_sweep(const char *folder, struct lm_err *err);
+// The same for those of one file, in a folder that is not ours. What cannot be removed stays: it costs space only.
+void lm_outfile_sweep_of(const char *path);
 
 // A read-only mapping of a whole file. A file of 0 bytes maps to ptr == nullptr, len 0.
 struct lm_map {

@@ -21,6 +21,7 @@ enum {
 	LM_PARTIAL_RANDOM_DIGITS = 16,
 	LM_PARTIAL_NAME_BYTES = 200, // of the final name that take part, so that the whole stays below 255
 	LM_PARTIAL_ATTEMPTS = 16,    // at a free random name
+	LM_PARTIAL_END_BYTES = LM_PARTIAL_RANDOM_DIGITS + sizeof ".partial" - 1,
 };
 
 static char *
@@ -234,17 +235,36 @@ sweep_one(const char *path)
 		(void)unlink(path);
 }
 
-int
-lm_outfile_sweep(const char *folder, struct lm_err *err)
+// prefix: of those of one file; null: all
+static int
+sweep(const char *folder, const char *prefix, struct lm_err *err)
 {
 	LM_AUTO(lm_strings_release) struct lm_strings names = {};
 
 	if (lm_dir_list(folder, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.count; i++) {
-		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, names.items[i]);
-		if (is_partial_name(names.items[i]))
+		const char *name = names.items[i];
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, name);
+		bool chosen = prefix == nullptr ||
+			(lm_cstr_starts(name, prefix) && strlen(name) == strlen(prefix) + LM_PARTIAL_END_BYTES);
+		if (is_partial_name(name) && chosen)
 			sweep_one(path);
 	}
 	return 0;
+}
+
+int
+lm_outfile_sweep(const char *folder, struct lm_err *err)
+{
+	return sweep(folder, nullptr, err);
+}
+
+void
+lm_outfile_sweep_of(const char *path)
+{
+	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(path);
+	LM_AUTO(lm_free_ptr) char *prefix = lm_format(".%.*s.", LM_PARTIAL_NAME_BYTES, lm_path_name(path));
+	struct lm_err ignored = {};
+	(void)!sweep(folder, prefix, &ignored);
 }

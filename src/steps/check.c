@@ -3,6 +3,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
+#include "os/scratch.h"
 #include "steps/plan.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ struct check {
 	struct lm_publication expected, built;
 	struct lm_project rebuilt; // the same spec with settings of its own
 	lm_platform_set platforms;
-	char *scratch; // a folder in the store
+	struct lm_scratch scratch; // a folder in the store; one of a check that was killed goes when the next makes its own
 	char *output, *store, *state; // in it
 	struct lm_strings chosen; // "<platform>/<layer>"
 };
@@ -22,13 +23,10 @@ struct check {
 static void
 release_check(struct check *check)
 {
-	struct lm_err err = {};
 	lm_publication_release(&check->expected);
 	lm_publication_release(&check->built);
 	lm_project_release(&check->rebuilt);
-	if (check->scratch != nullptr && lm_dir_remove(check->scratch, &err) < 0)
-		lm_emit_warning(&check->project->settings.sink, "%s", err.text);
-	lm_free(check->scratch);
+	lm_scratch_remove(&check->scratch);
 	lm_free(check->output);
 	lm_free(check->store);
 	lm_free(check->state);
@@ -60,11 +58,11 @@ make_scratch(struct check *check, struct lm_err *err)
 	if (lm_project_store(check->project, &store, err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *parent = lm_path_join(lm_store_root(store), "tmp");
-	if (lm_dir_make_temp(parent, "check-", &check->scratch, err) < 0)
+	if (lm_scratch_make(parent, "check-", &check->scratch, err) < 0)
 		return -1;
-	check->output = lm_path_join(check->scratch, "out");
-	check->store = lm_path_join(check->scratch, "store");
-	check->state = lm_path_join(check->scratch, "state");
+	check->output = lm_path_join(check->scratch.path, "out");
+	check->store = lm_path_join(check->scratch.path, "store");
+	check->state = lm_path_join(check->scratch.path, "state");
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "os/path.h"
 #include "os/pool.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -74,18 +75,33 @@ lm_project_reload_locks(struct lm_project *project, struct lm_err *err)
 	return project->diags.errors > errors ? lm_project_damaged(err) : 0;
 }
 
-// One declared module or program of an application: collected, or a finding at its place.
+// Is this the system's trouble, or a wish to stop, and not one of what is declared?
 static bool
-collect(struct lm_project *project, const struct lm_layer_spec *layer, const struct lm_placed_text *declared, const char *what,
-	int (*collector)(const char *, struct lm_module *, struct lm_err *), struct lm_module *out)
+says_nothing_of_the_spec(const struct lm_err *err)
 {
-	struct lm_err err = {};
+	static const int of_paths[] = { 0, ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, EACCES, EPERM };
+	for (size_t i = 0; err->code == LM_E_IO && i < LM_COUNT(of_paths); i++)
+		if (err->sys == of_paths[i])
+			return false;
+	return err->code == LM_E_IO || err->code == LM_E_INTERRUPTED;
+}
+
+// One declared module or program of an application: collected, or a finding at its place (then *found is false).
+static int
+collect(struct lm_project *project, const struct lm_layer_spec *layer, const struct lm_placed_text *declared, const char *what,
+	int (*collector)(const char *, struct lm_module *, struct lm_err *), struct lm_module *out, bool *found,
+	struct lm_err *err)
+{
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(project->spec.folder, declared->text);
-	if (collector(path, out, &err) == 0)
-		return true;
+	*found = collector(path, out, err) == 0;
+	if (*found)
+		return 0;
+	if (says_nothing_of_the_spec(err))
+		return lm_err_wrap(err, "layer '%s': %s '%s'", layer->name, what, declared->text);
 	lm_diags_add(&project->diags, false, project->spec.path, declared->place.line, declared->place.column, layer->name,
-		"%s '%s': %s", what, declared->text, err.text);
-	return false;
+		"%s '%s': %s", what, declared->text, err->text);
+	lm_err_clear(err);
+	return 0;
 }
 
 static void
@@ -107,28 +123,36 @@ hash_modules(struct lm_layer_modules *own)
 	memcpy(own->hash + 7, hex, sizeof hex);
 }
 
-// The files an application brings; what is missing or cannot be read becomes a finding.
-static void
-collect_modules(struct lm_project *project, size_t index)
+// The files an application brings; what is missing or no module becomes a finding.
+static int
+collect_modules(struct lm_project *project, size_t index, struct lm_err *err)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	struct lm_layer_modules *own = &project->modules[index];
+	bool found = false;
 	own->modules = lm_alloc_array(layer->support_module_count + 1, sizeof *own->modules);
 	own->executables = lm_alloc_array(layer->executable_count, sizeof *own->executables);
-	if (layer->launch_module.text != nullptr &&
-		collect(project, layer, &layer->launch_module, "launch module", lm_module_collect, &own->modules[own->count])) {
-		own->count++;
-		own->has_launch = true;
+	if (layer->launch_module.text != nullptr) {
+		if (collect(project, layer, &layer->launch_module, "launch module", lm_module_collect, own->modules, &found,
+			    err) < 0)
+			return -1;
+		own->has_launch = found;
+		own->count += found ? 1 : 0;
 	}
-	for (size_t i = 0; i < layer->support_module_count; i++)
+	for (size_t i = 0; i < layer->support_module_count; i++) {
 		if (collect(project, layer, &layer->support_modules[i], "support module", lm_module_collect,
-			    &own->modules[own->count]))
-			own->count++;
-	for (size_t i = 0; i < layer->executable_count; i++)
+			    &own->modules[own->count], &found, err) < 0)
+			return -1;
+		own->count += found ? 1 : 0;
+	}
+	for (size_t i = 0; i < layer->executable_count; i++) {
 		if (collect(project, layer, &layer->executables[i], "executable", lm_module_collect_executable,
-			    &own->executables[own->executable_count]))
-			own->executable_count++;
+			    &own->executables[own->executable_count], &found, err) < 0)
+			return -1;
+		own->executable_count += found ? 1 : 0;
+	}
 	hash_modules(own);
+	return 0;
 }
 
 // Runtime archives named by path: checked to exist before any work.
@@ -169,8 +193,8 @@ lm_project_load(struct lm_project *project, const char *spec_path, const struct 
 		project->locks = lm_alloc_array(project->spec.layer_count, sizeof *project->locks);
 		project->modules = lm_alloc_array(project->spec.layer_count, sizeof *project->modules);
 		for (size_t i = 0; i < project->spec.layer_count; i++)
-			if (project->spec.layers[i].kind == LM_APPLICATION)
-				collect_modules(project, i);
+			if (project->spec.layers[i].kind == LM_APPLICATION && collect_modules(project, i, err) < 0)
+				return -1;
 		check_runtime_paths(project);
 	}
 	if (project->diags.errors > 0)

@@ -30,3 +30,15 @@ def locked(tmp_path_factory, unlocked):
     for folder in (place.store, place.state):
         shutil.rmtree(folder, ignore_errors=True)
     return place
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory, locked):
+    """A Place with a published stack and an empty store. Copy it."""
+    place = locked.copy(tmp_path_factory.mktemp("published") / "place")
+    with pytest.MonkeyPatch.context() as patch:
+        private.enter(patch, tmp_path_factory.mktemp("environment"))
+        place.run("publish", *small_stack.LOCAL, place.spec, place.out).ok()
+    for folder in (place.store, place.state):
+        shutil.rmtree(folder, ignore_errors=True)
+    return place

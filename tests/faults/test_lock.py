@@ -4,8 +4,8 @@ In CI some calls of each kind fail, one at a time; `./check slow -- tests/faults
 
 import pytest
 
-from failing import ERRORS
-from faulty_layers import survives
+from failing import ERRORS, Fault
+from faulty_layers import COMMANDS, survives
 
 SAMPLE = 2
 KILLS = ["write", "rename", "fsync"]
@@ -19,6 +19,18 @@ def test_faults(unlocked, tmp_path, call):
 @pytest.mark.parametrize("call", KILLS)
 def test_kills(unlocked, tmp_path, call):
     survives(unlocked, tmp_path, "lock", call, SAMPLE, kill=True)
+
+
+def test_a_module_that_cannot_be_read_is_no_mistake_in_the_spec(unlocked, tmp_path):
+    place = unlocked.copy(tmp_path / "place")
+    argv = COMMANDS["lock"](place)
+    module = place.project / "launch" / "first_app.py"
+    for n in range(1, 20):
+        result = place.run(*argv, **Fault(place.folder, place.program, "open", n).env)
+        if "first_app" in result.err:
+            break
+    assert (result.code, result.err) == (1, "lamina: layer 'first': launch module 'launch/first_app.py': "
+        f"module '{module}': cannot open '{module}': Too many open files\n")
 
 
 @pytest.mark.slow

@@ -76,6 +76,8 @@ lm_batch_results(struct lm_batch_run *run, struct lm_err *err)
 		return lm_err_set(err, LM_E_CONFLICT, "run '%s' is not finished; '--after-sequence 0' gives the results so far",
 			run->row.run_id);
 	bool is_file = run->cli.output != nullptr;
+	if (is_file)
+		lm_outfile_sweep_of(run->cli.output);
 	if (is_file && lm_outfile_open(&file, run->cli.output, 0644, err) < 0)
 		return -1;
 	struct lm_results results = results_of(run);

@@ -206,6 +206,18 @@ crash_before_commit(void **state)
 	assert_int_equal(status, 0);
 	assert_string_equal(folder_read(&folder, "a"), "old");
 
+	folder_write(&folder, ".a.partial", "");
+	folder_write(&folder, ".ab.0123456789abcdef.partial", "");
+	folder_write(&folder, ".a.0123456789abcdef.partial", "");
+	assert_int_equal(lm_outfile_open(&living, path, 0644, &err), 0);
+	lm_outfile_sweep_of(path); // those of this file, of dead writers
+	lm_outfile_sweep_of("/nowhere/a");
+	assert_int_equal(access(living.temp_path, F_OK), 0);
+	assert_int_equal(access(folder_at(&folder, ".a.0123456789abcdef.partial"), F_OK), -1);
+	assert_int_equal(unlink(folder_at(&folder, ".ab.0123456789abcdef.partial")), 0);
+	assert_int_equal(unlink(folder_at(&folder, ".a.partial")), 0);
+	lm_outfile_abandon(&living);
+
 	assert_int_equal(lm_outfile_open(&living, folder_at(&folder, "b"), 0644, &err), 0);
 	assert_int_equal(lm_outfile_sweep(folder.path, &err), 0);
 	assert_int_equal(access(living.temp_path, F_OK), 0);
