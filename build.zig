@@ -102,6 +102,12 @@ pub fn build(b: *std.Build) void {
         const t = cx.exe(stem, &.{file}, if (ofRunner(stem)) runner else lib);
         tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
     }
+    // fuzz targets as ordinary programs, for their corpora
+    for (cx.find("tests/fuzz", "fuzz_", ".c")) |file| {
+        const stem = std.fs.path.stem(file);
+        const t = cx.exe(stem, &.{ file, "tests/fuzz/run.c" }, if (ofRunner(stem["fuzz_".len..])) runner else lib);
+        tests_step.dependOn(&b.addInstallArtifact(t, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);
+    }
     // stands between a program and libc, see tests/faults
     const shim = b.addLibrary(.{ .name = "faults", .linkage = .dynamic, .root_module = cx.module(&.{"tests/faults/shim.c"}) });
     tests_step.dependOn(&b.addInstallArtifact(shim, .{ .dest_dir = .{ .override = .{ .custom = "tests" } } }).step);

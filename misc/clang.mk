@@ -35,13 +35,14 @@ COMMON = $(call objects,$(wildcard src/programs/common/*.c))
 PROGRAMS = $(patsubst src/programs/%/main.c,$(OUT)/bin/%,$(wildcard src/programs/*/main.c))
 TOOLS = $(patsubst tests/tools/%.c,$(OUT)/tests/%,$(wildcard tests/tools/*.c))
 UNITS = $(foreach file,$(wildcard tests/unit/*/test_*.c),$(OUT)/tests/$(notdir $(patsubst %/,%,$(dir $(file))))_$(basename $(notdir $(file))))
+CORPORA = $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .SECONDEXPANSION:
 .SECONDARY:
 .PHONY: all coverage fuzz sanitize thread
 all: $(KIND)
-coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS) $(OUT)/tests/libfaults.so $(OUT)/include/lamina/lamina.h $(PKG_CONFIG)
+coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS) $(CORPORA) $(OUT)/tests/libfaults.so $(OUT)/include/lamina/lamina.h $(PKG_CONFIG)
 fuzz: $(FUZZERS)
 
 $(OUT)/include/lamina/version.h: build.zig.zon
@@ -72,6 +73,10 @@ $(OUT)/bin/%: $$(call objects,$$(wildcard src/programs/$$*/*.c)) $(COMMON) $(LEA
 	$(CC) $^ $(LINK) -o $@
 
 $(TOOLS): $(OUT)/tests/%: $(OBJ)/tests/tools/%.o $(LEAVE) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ $(LINK) -o $@
+
+$(CORPORA): $(OUT)/tests/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/run.o $(LEAVE) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ $(LINK) -o $@
 
