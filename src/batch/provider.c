@@ -162,6 +162,8 @@ lm_provider_upload(struct lm_provider *provider, const char *path, const struct 
 {
 	*call = (struct lm_call){};
 	ref[0] = '\0';
+	if (provider->api->upload == nullptr)
+		return 0;
 	return provider->api->upload(provider, path, intent, ref, call, err);
 }
 
@@ -199,21 +201,38 @@ lm_provider_fetch(struct lm_provider *provider, const char *ref, const char *pat
 {
 	*call = (struct lm_call){};
 	*bytes = 0;
-	return provider->api->fetch(provider, ref, path, bytes, call, err);
+	return (provider->api->fetch == nullptr ? lm_api_fetch : provider->api->fetch)(provider, ref, path, bytes, call, err);
+}
+
+// A call about one thing of which only the outcome counts.
+static int
+call_about(struct lm_provider *provider, const struct lm_api_place *place, const char *name, struct lm_api_call what,
+	struct lm_call *call, struct lm_err *err)
+{
+	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
+	*call = (struct lm_call){};
+	if (place->before == nullptr || name == nullptr || name[0] == '\0')
+		return 0;
+	LM_AUTO(lm_free_ptr) char *path = lm_format("%s%s%s", place->before, name, place->after);
+	what.path = path;
+	return lm_api_do(provider, &what, &answer, call, err);
 }
 
 int
 lm_provider_cancel(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err)
 {
-	*call = (struct lm_call){};
-	return provider->api->cancel(provider, batch_id, call, err);
+	const struct lm_http_piece body = { .bytes = lm_str_of(provider->api->cancel_body) };
+	const struct lm_api_call what = {
+		.method = "POST",
+		.headers = { "Content-Type: application/json" },
+		.pieces = &body,
+		.piece_count = body.bytes.len > 0,
+	};
+	return call_about(provider, &provider->api->cancel_at, batch_id, what, call, err);
 }
 
 int
 lm_provider_forget(struct lm_provider *provider, const char *ref, struct lm_call *call, struct lm_err *err)
 {
-	*call = (struct lm_call){};
-	if (provider->api->forget == nullptr || ref == nullptr || ref[0] == '\0')
-		return 0;
-	return provider->api->forget(provider, ref, call, err);
+	return call_about(provider, &provider->api->file_at, ref, (struct lm_api_call){ .method = "DELETE" }, call, err);
 }

@@ -71,14 +71,6 @@ render(const struct lm_batch_config *config, bool system, struct lm_buf *out, st
 // ---- calls
 
 static int
-upload(struct lm_provider *provider, const char *path, const struct lm_intent *intent, char *ref, struct lm_call *call,
-	struct lm_err *err)
-{
-	(void)provider, (void)path, (void)intent, (void)ref, (void)call, (void)err;
-	return 0; // the requests go along with the creation
-}
-
-static int
 create(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent, char *batch_id,
 	struct lm_call *call, struct lm_err *err)
 {
@@ -105,30 +97,6 @@ create(struct lm_provider *provider, const char *path, const char *ref, const st
 	if (lm_api_json(provider, &what, &batch, call, err) < 0)
 		return -1;
 	return lm_ref_copy(batch_id, lm_json_string(batch, "id")) ? 0 : lm_api_nonsense(&what, call, err, "has no usable 'id'");
-}
-
-static int
-cancel(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1/messages/batches/%s/cancel", batch_id);
-	const struct lm_api_call what = { .method = "POST", .path = path, .headers = { "Content-Type: application/json" } };
-
-	return lm_api_do(provider, &what, &answer, call, err);
-}
-
-static int
-fetch(struct lm_provider *provider, const char *ref, const char *to, uint64_t *bytes, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	// not the results_url of the batch: a key goes only where the user said
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1/messages/batches/%s/results", ref);
-	const struct lm_api_call what = { .method = "GET", .path = path, .answer_path = to };
-
-	if (lm_api_do(provider, &what, &answer, call, err) < 0)
-		return -1;
-	*bytes = answer.body_bytes;
-	return 0;
 }
 
 // ---- poll
@@ -374,8 +342,6 @@ read_line(const struct lm_api *api, bool from_error_file, struct lm_answer *answ
 	return 0;
 }
 
-static const char *const quota_words[] = { "quota", "billing", "credit", "spend", nullptr };
-
 const struct lm_api lm_api_anthropic = {
 	.name = "anthropic",
 	.base_url = "https://api.anthropic.com",
@@ -383,13 +349,12 @@ const struct lm_api lm_api_anthropic = {
 	.auth = "X-Api-Key: ",
 	.extra_header = "anthropic-version: 2023-06-01",
 	.quota_class = "insufficient_quota",
-	.quota_words = quota_words,
+	// not the results_url of a batch: a key goes only where the user said
+	.answers_at = { "/v1/messages/batches/", "/results" },
+	.cancel_at = { "/v1/messages/batches/", "/cancel" },
 	.render = render,
-	.upload = upload,
 	.create = create,
 	.find = find,
 	.poll = poll,
-	.fetch = fetch,
-	.cancel = cancel,
 	.read = read_line,
 };

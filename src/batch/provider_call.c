@@ -93,6 +93,21 @@ lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct l
 }
 
 int
+lm_api_fetch(struct lm_provider *provider, const char *ref, const char *to, uint64_t *bytes, struct lm_call *call,
+	struct lm_err *err)
+{
+	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
+	const struct lm_api_place *place = &provider->api->answers_at;
+	LM_AUTO(lm_free_ptr) char *path = lm_format("%s%s%s", place->before, ref, place->after);
+	const struct lm_api_call what = { .method = "GET", .path = path, .answer_path = to };
+
+	if (lm_api_do(provider, &what, &answer, call, err) < 0)
+		return -1;
+	*bytes = answer.body_bytes;
+	return 0;
+}
+
+int
 lm_api_nonsense(const struct lm_api_call *what, struct lm_call *call, struct lm_err *err, const char *text)
 {
 	call->fate = what->kind == LM_CALL_CREATES ? LM_CALL_UNKNOWN : LM_CALL_LATER;

@@ -1,12 +1,13 @@
 // A provider without network, for trying things out: it answers with the prompt. A batch is its request file: the id names
 // it, and the answers follow from it, so nothing has to be kept and a crash cannot lose any of it. Requests and answers have the shape
 // of OpenAI's.
-#include "batch/provider_echo.h"
+#include "batch/provider_parts.h"
 
 #include "base/mem.h"
 #include "batch/folder.h"
 #include "os/file.h"
 #include "os/path.h"
+#include "text/json_instance.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,14 +51,6 @@ no_such_batch(const char *id, struct lm_call *call, struct lm_err *err)
 }
 
 static int
-upload(struct lm_provider *provider, const char *path, const struct lm_intent *intent, char *ref, struct lm_call *call,
-	struct lm_err *err)
-{
-	(void)provider, (void)path, (void)intent, (void)ref, (void)call, (void)err;
-	return 0; // it is where it can be read
-}
-
-static int
 create(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent, char *batch_id,
 	struct lm_call *call, struct lm_err *err)
 {
@@ -96,13 +89,6 @@ poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status 
 	return 0;
 }
 
-static int
-cancel(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err)
-{
-	(void)provider, (void)batch_id, (void)call, (void)err;
-	return 0; // it is completed
-}
-
 // ---- answers
 
 // "input", or the content of the last message; the inside of the JSON string.
@@ -130,40 +116,79 @@ schema_of(struct lm_json_value body, struct lm_json_value *schema)
 		lm_json_get(inner, "schema", schema);
 }
 
-// The text of the answer, the inside of a JSON string.
+// What is kept from one answer to the next: rows mostly have the same schema.
+struct echo {
+	struct lm_buf schema, instance;
+	struct lm_err refusal; // why there is no instance of it; code LM_OK: there is one
+	struct lm_buf out;
+};
+
 static void
-add_text(struct lm_buf *out, struct lm_json_value body, struct lm_str prompt)
+release_echo(struct echo *echo)
 {
-	LM_AUTO(lm_buf_release) struct lm_buf instance = {};
+	lm_buf_release(&echo->schema);
+	lm_buf_release(&echo->instance);
+	lm_buf_release(&echo->out);
+}
+
+// The answer as the inside of a JSON string: the prompt, or an instance of the schema with it. False: there is none.
+static bool
+make_text(struct echo *echo, struct lm_json_value body, struct lm_str prompt, struct lm_buf *text)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf filled = {};
 	struct lm_json_value schema;
 
 	if (!schema_of(body, &schema)) {
-		lm_buf_str(out, prompt);
-		return;
+		lm_buf_str(text, prompt);
+		return true;
 	}
-	lm_echo_instance(schema, prompt, &instance);
-	lm_json_escape(out, lm_buf_view(&instance));
+	if (!lm_str_equal(schema.raw, lm_buf_view(&echo->schema))) {
+		lm_buf_clear(&echo->schema);
+		lm_buf_str(&echo->schema, schema.raw);
+		lm_buf_clear(&echo->instance);
+		lm_err_clear(&echo->refusal);
+		(void)lm_json_instance(schema.raw, &echo->instance, &echo->refusal);
+	}
+	if (echo->refusal.code != LM_OK)
+		return false;
+	lm_json_instance_fill(lm_buf_view(&echo->instance), prompt, &filled);
+	lm_json_escape(text, lm_buf_view(&filled));
+	return true;
 }
 
 static void
-add_answer(struct lm_buf *out, struct lm_json_value id, struct lm_json_value body)
+add_error(struct lm_buf *out, const struct lm_err *refusal)
 {
+	lm_buf_text(out, ",\"response\":null,\"error\":{\"code\":\"unsupported_schema\",\"message\":");
+	lm_json_quote(out, lm_str_of(refusal->text));
+	lm_buf_text(out, "}}\n");
+}
+
+static void
+add_answer(struct echo *echo, struct lm_json_value id, struct lm_json_value body)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	struct lm_buf *out = &echo->out;
 	struct lm_str prompt = prompt_of(body);
 	struct lm_json_value model = {};
 	bool chat = lm_json_get(body, "messages", &model);
 	size_t tokens = prompt.len / 4 + (prompt.len % 4 != 0);
 
-	model = (struct lm_json_value){};
-	(void)lm_json_get(body, "model", &model);
 	lm_buf_text(out, "{\"custom_id\":");
 	lm_buf_str(out, id.raw);
+	if (!make_text(echo, body, prompt, &text)) {
+		add_error(out, &echo->refusal);
+		return;
+	}
+	model = (struct lm_json_value){};
+	(void)lm_json_get(body, "model", &model);
 	lm_buf_text(out, ",\"response\":{\"status_code\":200,\"body\":{\"model\":");
 	lm_buf_str(out, model.raw.len > 0 ? model.raw : LM_STR("null"));
 	lm_buf_text(out,
 		chat ? ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\""
 		     : ",\"output\":[{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\","
 		       "\"text\":\"");
-	add_text(out, body, prompt);
+	lm_buf_str(out, lm_buf_view(&text));
 	lm_buf_text(out, chat ? "\"},\"finish_reason\":\"stop\"}]" : "\"}]}]");
 	lm_buf_format(out, ",\"usage\":{\"%s\":%zu,\"%s\":%zu,\"total_tokens\":%zu}}},\"error\":null}\n",
 		chat ? "prompt_tokens" : "input_tokens", tokens, chat ? "completion_tokens" : "output_tokens", tokens,
@@ -173,8 +198,9 @@ add_answer(struct lm_buf *out, struct lm_json_value id, struct lm_json_value bod
 static int
 answer_all(struct lm_line_reader *reader, struct lm_outfile *file, struct lm_err *err)
 {
-	LM_AUTO(lm_buf_release) struct lm_buf out = {};
+	LM_AUTO(release_echo) struct echo echo = {};
 	LM_AUTO(lm_json_scan_release) struct lm_json_scan scan = {};
+	struct lm_buf *out = &echo.out;
 	struct lm_str line;
 	uint64_t at = 0;
 	int rc;
@@ -185,14 +211,14 @@ answer_all(struct lm_line_reader *reader, struct lm_outfile *file, struct lm_err
 			return -1;
 		if (!lm_json_get(scan.value, "custom_id", &id) || !lm_json_get(scan.value, "body", &body))
 			return lm_err_set(err, LM_E_SYNTAX, "a line is no request");
-		add_answer(&out, id, body);
-		if (out.len < LM_ECHO_OUT_BYTES)
+		add_answer(&echo, id, body);
+		if (out->len < LM_ECHO_OUT_BYTES)
 			continue;
-		if (lm_outfile_write(file, out.ptr, out.len, err) < 0)
+		if (lm_outfile_write(file, out->ptr, out->len, err) < 0)
 			return -1;
-		lm_buf_clear(&out);
+		lm_buf_clear(out);
 	}
-	if (rc < 0 || (out.len > 0 && lm_outfile_write(file, out.ptr, out.len, err) < 0))
+	if (rc < 0 || (out->len > 0 && lm_outfile_write(file, out->ptr, out->len, err) < 0))
 		return -1;
 	return 0;
 }
@@ -232,20 +258,16 @@ fetch(struct lm_provider *provider, const char *ref, const char *to, uint64_t *b
 	return 0;
 }
 
-static const char *const quota_words[] = { nullptr };
-
+// Requests are read where they are, and a batch has ended as soon as it is there.
 const struct lm_api lm_api_echo = {
 	.name = "echo",
 	.base_url = "",
 	.version = "/v1",
 	.quota_class = "insufficient_quota",
-	.quota_words = quota_words,
 	.render = render,
-	.upload = upload,
 	.create = create,
 	.find = find,
 	.poll = poll,
 	.fetch = fetch,
-	.cancel = cancel,
 	.read = lm_openai_read,
 };

@@ -37,10 +37,11 @@ is_quota(const struct lm_api *api, int status, const char *text)
 {
 	static const char *const certain[] = { "insufficient_quota", "billing_hard_limit", "billing_not_active",
 		"billing_error", "credit balance is too low", nullptr };
+	static const char *const usual[] = { "quota", "billing", "credit", "spend", nullptr };
 
 	if (status == 402 || has_any(text, certain))
 		return true;
-	return status == 429 && has_any(text, api->quota_words);
+	return status == 429 && has_any(text, api->quota_words == nullptr ? usual : api->quota_words);
 }
 
 const char *

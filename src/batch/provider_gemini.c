@@ -237,32 +237,6 @@ create(struct lm_provider *provider, const char *path, const char *ref, const st
 		: lm_api_nonsense(&what, call, err, "has no usable 'name'");
 }
 
-static int
-cancel(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1beta/%s:cancel", batch_id);
-	const struct lm_http_piece piece = { .bytes = LM_STR("{}") };
-	const struct lm_api_call what = {
-		.method = "POST",
-		.path = path,
-		.headers = { "Content-Type: application/json" },
-		.pieces = &piece,
-		.piece_count = 1,
-	};
-	return lm_api_do(provider, &what, &answer, call, err);
-}
-
-static int
-forget(struct lm_provider *provider, const char *ref, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1beta/%s", ref);
-	const struct lm_api_call what = { .method = "DELETE", .path = path };
-
-	return lm_api_do(provider, &what, &answer, call, err);
-}
-
 static const char *const quota_words[] = { "credits are depleted", "prepay", "spend cap", "spending cap", nullptr };
 
 const struct lm_api lm_api_gemini = {
@@ -273,13 +247,15 @@ const struct lm_api lm_api_gemini = {
 	.quota_class = "insufficient_quota",
 	// what it says of too many requests a minute speaks of quota and billing too
 	.quota_words = quota_words,
+	.answers_at = { "/v1beta/", ":download?alt=media" },
+	.file_at = { "/v1beta/", "" },
+	.cancel_at = { "/v1beta/", ":cancel" },
+	.cancel_body = "{}",
 	.render = render,
 	.upload = upload,
 	.create = create,
 	.find = lm_gemini_find,
 	.poll = lm_gemini_poll,
 	.fetch = lm_gemini_fetch,
-	.cancel = cancel,
-	.forget = forget,
 	.read = lm_gemini_read,
 };

@@ -233,16 +233,7 @@ int
 lm_gemini_fetch(struct lm_provider *provider, const char *ref, const char *to, uint64_t *bytes, struct lm_call *call,
 	struct lm_err *err)
 {
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1beta/%s:download?alt=media", ref);
-	const struct lm_api_call what = { .method = "GET", .path = path, .answer_path = to };
-
-	if (lm_cstr_starts(ref, "batches/"))
-		return fetch_inline(provider, ref, to, bytes, call, err);
-	if (lm_api_do(provider, &what, &answer, call, err) < 0)
-		return -1;
-	*bytes = answer.body_bytes;
-	return 0;
+	return (lm_cstr_starts(ref, "batches/") ? fetch_inline : lm_api_fetch)(provider, ref, to, bytes, call, err);
 }
 
 // ---- find
@@ -338,7 +329,7 @@ lm_gemini_find(struct lm_provider *provider, const struct lm_intent *intent, con
 	for (size_t i = 0; i < search.others.count; i++) {
 		struct lm_call ignored_call = {};
 		struct lm_err ignored = {};
-		(void)provider->api->cancel(provider, search.others.items[i], &ignored_call, &ignored);
+		(void)lm_provider_cancel(provider, search.others.items[i], &ignored_call, &ignored);
 	}
 	if (search.best[0] != '\0') {
 		*found = LM_FOUND_ONE;

@@ -23,6 +23,14 @@ is_chat(const struct lm_batch_config *config)
 // ---- requests
 
 static int
+render_format(const struct lm_batch_config *config, struct lm_buf *out, struct lm_err *err)
+{
+	lm_render_member(out, "name", config->schema_name);
+	lm_buf_text(out, ",\"strict\":true,\"schema\":");
+	return lm_render_schema(config, out, err);
+}
+
+static int
 render_responses(const struct lm_batch_config *config, bool system, struct lm_buf *out, struct lm_err *err)
 {
 	static const char *const ours[] = { "model", "input", "instructions", nullptr };
@@ -37,9 +45,7 @@ render_responses(const struct lm_batch_config *config, bool system, struct lm_bu
 	}
 	if (config->schema_json != nullptr) {
 		lm_buf_text(out, ",\"text\":{\"format\":{\"type\":\"json_schema\",");
-		lm_render_member(out, "name", config->schema_name);
-		lm_buf_text(out, ",\"strict\":true,\"schema\":");
-		if (lm_render_schema(config, out, err) < 0)
+		if (render_format(config, out, err) < 0)
 			return -1;
 		lm_buf_text(out, "}}");
 	}
@@ -61,9 +67,7 @@ render_chat(const struct lm_batch_config *config, bool system, struct lm_buf *ou
 	}
 	if (config->schema_json != nullptr) {
 		lm_buf_text(out, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{");
-		lm_render_member(out, "name", config->schema_name);
-		lm_buf_text(out, ",\"strict\":true,\"schema\":");
-		if (lm_render_schema(config, out, err) < 0)
+		if (render_format(config, out, err) < 0)
 			return -1;
 		lm_buf_text(out, "}}");
 	}
@@ -154,39 +158,6 @@ create(struct lm_provider *provider, const char *path, const char *ref, const st
 	if (lm_api_json(provider, &what, &batch, call, err) < 0)
 		return -1;
 	return lm_ref_copy(batch_id, lm_json_string(batch, "id")) ? 0 : lm_api_nonsense(&what, call, err, "has no usable 'id'");
-}
-
-static int
-cancel(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1/batches/%s/cancel", batch_id);
-	const struct lm_api_call what = { .method = "POST", .path = path, .headers = { "Content-Type: application/json" } };
-
-	return lm_api_do(provider, &what, &answer, call, err);
-}
-
-static int
-forget(struct lm_provider *provider, const char *ref, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1/files/%s", ref);
-	const struct lm_api_call what = { .method = "DELETE", .path = path };
-
-	return lm_api_do(provider, &what, &answer, call, err);
-}
-
-static int
-fetch(struct lm_provider *provider, const char *ref, const char *to, uint64_t *bytes, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
-	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1/files/%s/content", ref);
-	const struct lm_api_call what = { .method = "GET", .path = path, .answer_path = to };
-
-	if (lm_api_do(provider, &what, &answer, call, err) < 0)
-		return -1;
-	*bytes = answer.body_bytes;
-	return 0;
 }
 
 // ---- poll
@@ -346,7 +317,7 @@ find(struct lm_provider *provider, const struct lm_intent *intent, const char *r
 	for (size_t i = 0; i < search.others.count; i++) { // one that cannot be cancelled costs money, but does no harm
 		struct lm_call ignored_call = {};
 		struct lm_err ignored = {};
-		(void)cancel(provider, search.others.items[i], &ignored_call, &ignored);
+		(void)lm_provider_cancel(provider, search.others.items[i], &ignored_call, &ignored);
 	}
 	if (search.best[0] != '\0') {
 		*found = LM_FOUND_ONE;
@@ -355,22 +326,19 @@ find(struct lm_provider *provider, const struct lm_intent *intent, const char *r
 	return 0;
 }
 
-static const char *const quota_words[] = { "quota", "billing", "credit", "spend", nullptr };
-
 const struct lm_api lm_api_openai = {
 	.name = "openai",
 	.base_url = "https://api.openai.com",
 	.version = "/v1",
 	.auth = "Authorization: Bearer ",
 	.quota_class = "openai_insufficient_quota",
-	.quota_words = quota_words,
+	.answers_at = { "/v1/files/", "/content" },
+	.file_at = { "/v1/files/", "" },
+	.cancel_at = { "/v1/batches/", "/cancel" },
 	.render = render,
 	.upload = upload,
 	.create = create,
 	.find = find,
 	.poll = poll,
-	.fetch = fetch,
-	.cancel = cancel,
-	.forget = forget,
 	.read = lm_openai_read,
 };

@@ -35,6 +35,11 @@ struct lm_provider {
 	struct lm_template with_system, without_system;
 };
 
+// The path of a call about one thing, whose name goes in between. Zero-initialised: there is no such call, and no need of it.
+struct lm_api_place {
+	const char *before, *after;
+};
+
 // What differs from API to API. Calls are as those of provider.h; each is given `call` cleared.
 struct lm_api {
 	const char *name; // as in cassettes: "openai", ...
@@ -42,9 +47,10 @@ struct lm_api {
 	const char *auth; // the key's header up to the key; null: there is none
 	const char *extra_header; // or null
 	const char *quota_class; // of errors that mean: no credit left
-	const char *const *quota_words; // that mean it in an answer 429, null-terminated
+	const char *const *quota_words; // that mean it in an answer 429, null-terminated; null: the usual ones
 	// The text of a template: append the line of a request with LM_HOLE_... marks, without LF.
 	int (*render)(const struct lm_batch_config *config, bool system, struct lm_buf *out, struct lm_err *err);
+	// Null: the requests go along with the creation.
 	int (*upload)(struct lm_provider *provider, const char *path, const struct lm_intent *intent, char *ref,
 		struct lm_call *call, struct lm_err *err);
 	int (*create)(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent,
@@ -53,10 +59,11 @@ struct lm_api {
 		char *batch_id, struct lm_call *call, struct lm_err *err);
 	int (*poll)(struct lm_provider *provider, const char *batch_id, struct lm_batch_status *status, struct lm_call *call,
 		struct lm_err *err);
+	// Null: what is at answers_at is downloaded as it is.
 	int (*fetch)(struct lm_provider *provider, const char *ref, const char *path, uint64_t *bytes, struct lm_call *call,
 		struct lm_err *err);
-	int (*cancel)(struct lm_provider *provider, const char *batch_id, struct lm_call *call, struct lm_err *err);
-	int (*forget)(struct lm_provider *provider, const char *ref, struct lm_call *call, struct lm_err *err); // or null
+	struct lm_api_place answers_at, file_at, cancel_at; // GET; DELETE; POST
+	const char *cancel_body; // or null
 	// The document is in answer->scan; custom_id, raw, ok and text, or the error, are to be set.
 	int (*read)(const struct lm_api *api, bool from_error_file, struct lm_answer *answer, struct lm_err *err);
 };
@@ -102,7 +109,10 @@ struct lm_api_call {
 // in every case.
 [[nodiscard]] int lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct lm_http_answer *answer,
 	struct lm_call *call, struct lm_err *err);
-// The same, and the answer as a JSON object, yours to json_decref.
+// Download what is at answers_at of the API.
+[[nodiscard]] int lm_api_fetch(struct lm_provider *provider, const char *ref, const char *path, uint64_t *bytes,
+	struct lm_call *call, struct lm_err *err);
+// The same as lm_api_do, and the answer as a JSON object, yours to json_decref.
 [[nodiscard]] int lm_api_json(
 	struct lm_provider *provider, const struct lm_api_call *what, json_t **out, struct lm_call *call, struct lm_err *err);
 // The provider did it, but what it said makes no sense: "the provider's answer <what>".

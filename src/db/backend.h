@@ -21,6 +21,12 @@ struct lm_db_backend {
 	void (*clear)(struct lm_stmt *stmt); // reset, and no values
 };
 
+// The calls of an engine, in the file that has them under the names of the members.
+#define LM_DB_CALLS \
+	.close = close_db, .begin = begin, .commit = commit, .rollback = rollback, .prepare = prepare, .finalize = finalize, \
+	.bind_str = bind_str, .bind_i64 = bind_i64, .step = step, .text = text, .i64 = i64, .changes = changes, \
+	.reset = reset, .clear = clear
+
 // First in what an engine keeps of a connection and of a statement.
 struct lm_db {
 	const struct lm_db_backend *backend;

@@ -263,22 +263,7 @@ clear(struct lm_stmt *base)
 	stmt->bind_status = SQLITE_OK;
 }
 
-static const struct lm_db_backend backend = {
-	.close = close_db,
-	.begin = begin,
-	.commit = commit,
-	.rollback = rollback,
-	.prepare = prepare,
-	.finalize = finalize,
-	.bind_str = bind_str,
-	.bind_i64 = bind_i64,
-	.step = step,
-	.text = text,
-	.i64 = i64,
-	.changes = changes,
-	.reset = reset,
-	.clear = clear,
-};
+static const struct lm_db_backend backend = { LM_DB_CALLS };
 
 static void
 close_ptr(struct sqlite_db **db)

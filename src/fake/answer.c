@@ -1,6 +1,6 @@
 #include "fake/answer.h"
 
-#include "fake/instance.h"
+#include "text/json_instance.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -144,7 +144,7 @@ learn_schema(struct lm_fake_answerer *answerer, struct lm_str schema)
 	lm_buf_str(&answerer->schema, schema);
 	lm_buf_clear(&answerer->instance);
 	lm_err_clear(&answerer->refusal);
-	if (lm_instance_make(schema, &instance, &answerer->refusal) == 0)
+	if (lm_json_instance(schema, &instance, &answerer->refusal) == 0)
 		escape_again(&answerer->instance, lm_buf_view(&instance));
 }
 
@@ -161,16 +161,11 @@ lm_fake_answer(struct lm_fake_answerer *answerer, enum lm_fake_api api, struct l
 		learn_schema(answerer, schema);
 	if (answerer->refusal.code != LM_OK)
 		return lm_err_set(err, LM_E_UNSUPPORTED, "%s", answerer->refusal.text);
+	LM_AUTO(lm_buf_release) struct lm_buf prompt = {};
 	lm_buf_clear(&answerer->prompt);
-	add_prompt(&answerer->prompt, api, body);
-	struct lm_str rest = lm_buf_view(&answerer->instance);
-	while (rest.len > 0) {
-		size_t at = lm_str_find(rest, LM_INSTANCE_PROMPT);
-		lm_buf_append(&answerer->text, rest.ptr, at);
-		if (at < rest.len)
-			escape_again(&answerer->text, lm_buf_view(&answerer->prompt)), at++;
-		rest = (struct lm_str){ rest.ptr + at, rest.len - at };
-	}
+	add_prompt(&prompt, api, body);
+	escape_again(&answerer->prompt, lm_buf_view(&prompt));
+	lm_json_instance_fill(lm_buf_view(&answerer->instance), lm_buf_view(&answerer->prompt), &answerer->text);
 	return 0;
 }
 

@@ -133,9 +133,7 @@ static void
 list_batches(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply)
 {
 	const char *after = lm_fake_query(call, "after_id"), *before = lm_fake_query(call, "before_id");
-	uint64_t limit = lm_fake_query_number(call, "limit", 1000, 20), shown = 0;
-	const char *first = nullptr, *last = nullptr;
-	bool more = false;
+	struct lm_fake_list list = { .out = &reply->body, .limit = lm_fake_query_number(call, "limit", 1000, 20) };
 
 	lm_buf_text(&reply->body, "{\"data\":[");
 	pthread_mutex_lock(&state->lock);
@@ -148,28 +146,19 @@ list_batches(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_f
 	else if (edge != nullptr) {
 		end = edge->number;
 		uint64_t newer = 0;
-		for (start = end; start < state->batch_count && newer < limit; start++)
+		for (start = end; start < state->batch_count && newer < list.limit; start++)
 			newer += state->batches[start]->api == LM_FAKE_ANTHROPIC && !state->batches[start]->deleted;
-		more = start < state->batch_count;
+		list.more = start < state->batch_count;
 	}
 	for (size_t i = start; i > end; i--) {
 		const struct lm_fake_batch *batch = state->batches[i - 1];
 		if (batch->api != LM_FAKE_ANTHROPIC || batch->deleted)
 			continue;
-		if (shown == limit) {
-			more = true;
+		if (!lm_fake_list_next(&list, batch->id))
 			break;
-		}
-		if (shown++ > 0)
-			lm_buf_byte(&reply->body, ',');
 		show_batch(&reply->body, batch, call->port);
-		first = first != nullptr ? first : batch->id;
-		last = batch->id;
 	}
-	lm_buf_text(&reply->body, "]");
-	lm_fake_add_text(&reply->body, "first_id", first);
-	lm_fake_add_text(&reply->body, "last_id", last);
-	lm_buf_format(&reply->body, ",\"has_more\":%s}", more ? "true" : "false");
+	lm_fake_list_end(&list);
 	pthread_mutex_unlock(&state->lock);
 }
 

@@ -105,6 +105,30 @@ lm_fake_add_time(struct lm_buf *out, const char *name, int64_t time_s)
 	lm_fake_add_text(out, name, time_s != 0 ? text : nullptr);
 }
 
+bool
+lm_fake_list_next(struct lm_fake_list *list, const char *id)
+{
+	if (list->shown == list->limit) {
+		list->more = true;
+		return false;
+	}
+	if (list->shown++ > 0)
+		lm_buf_byte(list->out, ',');
+	if (list->first == nullptr)
+		list->first = id;
+	list->last = id;
+	return true;
+}
+
+void
+lm_fake_list_end(const struct lm_fake_list *list)
+{
+	lm_buf_text(list->out, "]");
+	lm_fake_add_text(list->out, "first_id", list->first);
+	lm_fake_add_text(list->out, "last_id", list->last);
+	lm_buf_format(list->out, ",\"has_more\":%s}", list->more ? "true" : "false");
+}
+
 struct lm_fake_batch *
 lm_fake_batch_from_list(struct lm_fake_call *call, struct lm_fake_reply *reply, const char *const *keys)
 {

@@ -53,6 +53,21 @@ void lm_fake_note_batch(struct lm_fake_reply *reply, const struct lm_fake_batch 
 void lm_fake_add_time(struct lm_buf *out, const char *name, int64_t time_s);
 // Append ,"name":"text"; null: null.
 void lm_fake_add_text(struct lm_buf *out, const char *name, const char *text);
+
+// A page of a list that is written element by element.
+struct lm_fake_list {
+	struct lm_buf *out;
+	uint64_t limit; // of elements
+	// inside
+	uint64_t shown;
+	const char *first, *last;
+	bool more;
+};
+// One more element is there. True: write it now; false: the page is full.
+bool lm_fake_list_next(struct lm_fake_list *list, const char *id);
+// Write the end: of the list and of its object, with the ids of the page's ends in between.
+void lm_fake_list_end(const struct lm_fake_list *list);
+
 // A batch whose requests are a list in the call's body, which it takes over. The keys lead to it and end in a null. Null when the
 // body is no JSON or has no such list: the reply is set then.
 struct lm_fake_batch *lm_fake_batch_from_list(struct lm_fake_call *call, struct lm_fake_reply *reply, const char *const *keys);

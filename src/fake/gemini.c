@@ -258,19 +258,13 @@ list_batches(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_f
 void
 lm_fake_gemini(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply)
 {
-	switch (call->place->route) {
-	case LM_FAKE_BATCHES_CREATE:
+	if (call->place->route == LM_FAKE_BATCHES_CREATE)
 		create_batch(state, call, reply);
-		break;
-	case LM_FAKE_BATCHES_LIST:
+	else if (call->place->route == LM_FAKE_BATCHES_LIST)
 		list_batches(state, call, reply);
-		break;
-	case LM_FAKE_BATCHES_GET:
-	case LM_FAKE_BATCHES_CANCEL:
-	case LM_FAKE_BATCHES_DELETE:
+	else if (call->place->route == LM_FAKE_BATCHES_GET || call->place->route == LM_FAKE_BATCHES_CANCEL ||
+		call->place->route == LM_FAKE_BATCHES_DELETE)
 		on_batch(state, call, reply);
-		break;
-	default:
+	else
 		lm_fake_gemini_files(state, call, reply);
-	}
 }

@@ -239,17 +239,12 @@ on_file(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_r
 void
 lm_fake_gemini_files(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply)
 {
-	switch (call->place->route) {
-	case LM_FAKE_UPLOAD_START:
+	if (call->place->route == LM_FAKE_UPLOAD_START)
 		start_upload(state, call, reply);
-		break;
-	case LM_FAKE_UPLOAD_DATA:
+	else if (call->place->route == LM_FAKE_UPLOAD_DATA)
 		on_upload(state, call, reply);
-		break;
-	case LM_FAKE_FILES_LIST:
+	else if (call->place->route == LM_FAKE_FILES_LIST)
 		list_files(state, call, reply);
-		break;
-	default:
+	else
 		on_file(state, call, reply);
-	}
 }

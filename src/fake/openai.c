@@ -87,9 +87,7 @@ static void
 list_files(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply)
 {
 	const char *after = lm_fake_query(call, "after"), *purpose = lm_fake_query(call, "purpose");
-	uint64_t limit = lm_fake_query_number(call, "limit", 10000, 10000), shown = 0;
-	const char *first = nullptr, *last = nullptr;
-	bool more = false;
+	struct lm_fake_list list = { .out = &reply->body, .limit = lm_fake_query_number(call, "limit", 10000, 10000) };
 
 	lm_buf_text(&reply->body, "{\"object\":\"list\",\"data\":[");
 	pthread_mutex_lock(&state->lock);
@@ -100,18 +98,11 @@ list_files(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fak
 		const struct lm_fake_file *file = state->files[i - 1];
 		if (file->api != LM_FAKE_OPENAI || file->deleted || (purpose != nullptr && strcmp(file->purpose, purpose) != 0))
 			continue;
-		if ((more = shown == limit))
+		if (!lm_fake_list_next(&list, file->id))
 			break;
-		if (shown++ > 0)
-			lm_buf_byte(&reply->body, ',');
 		show_file(&reply->body, file);
-		first = first != nullptr ? first : file->id;
-		last = file->id;
 	}
-	lm_buf_text(&reply->body, "]");
-	lm_fake_add_text(&reply->body, "first_id", first);
-	lm_fake_add_text(&reply->body, "last_id", last);
-	lm_buf_format(&reply->body, ",\"has_more\":%s}", more ? "true" : "false");
+	lm_fake_list_end(&list);
 	pthread_mutex_unlock(&state->lock);
 }
 
@@ -317,9 +308,8 @@ on_batch(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_
 static void
 list_batches(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply)
 {
-	const char *after = lm_fake_query(call, "after"), *first = nullptr, *last = nullptr;
-	uint64_t limit = lm_fake_query_number(call, "limit", 100, 20), shown = 0;
-	bool more = false;
+	const char *after = lm_fake_query(call, "after");
+	struct lm_fake_list list = { .out = &reply->body, .limit = lm_fake_query_number(call, "limit", 100, 20) };
 
 	lm_buf_text(&reply->body, "{\"object\":\"list\",\"data\":[");
 	pthread_mutex_lock(&state->lock);
@@ -328,43 +318,26 @@ list_batches(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_f
 		const struct lm_fake_batch *batch = state->batches[i - 1];
 		if (batch->api != LM_FAKE_OPENAI)
 			continue;
-		if ((more = shown == limit))
+		if (!lm_fake_list_next(&list, batch->id))
 			break;
-		if (shown++ > 0)
-			lm_buf_byte(&reply->body, ',');
 		show_batch(&reply->body, batch);
-		first = first != nullptr ? first : batch->id;
-		last = batch->id;
 	}
-	lm_buf_text(&reply->body, "]");
-	lm_fake_add_text(&reply->body, "first_id", first);
-	lm_fake_add_text(&reply->body, "last_id", last);
-	lm_buf_format(&reply->body, ",\"has_more\":%s}", more ? "true" : "false");
+	lm_fake_list_end(&list);
 	pthread_mutex_unlock(&state->lock);
 }
 
 void
 lm_fake_openai(struct lm_fake_state *state, struct lm_fake_call *call, struct lm_fake_reply *reply)
 {
-	switch (call->place->route) {
-	case LM_FAKE_FILES_CREATE:
-		create_file(state, call, reply);
-		break;
-	case LM_FAKE_FILES_LIST:
-		list_files(state, call, reply);
-		break;
-	case LM_FAKE_BATCHES_CREATE:
-		create_batch(state, call, reply);
-		break;
-	case LM_FAKE_BATCHES_LIST:
-		list_batches(state, call, reply);
-		break;
-	case LM_FAKE_BATCHES_GET:
-	case LM_FAKE_BATCHES_CANCEL:
-		on_batch(state, call, reply);
-		break;
-	default:
-		on_file(state, call, reply);
-		break;
-	}
+	static void (*const calls[])(
+		struct lm_fake_state *, struct lm_fake_call *, struct lm_fake_reply *) = { [LM_FAKE_FILES_CREATE] = create_file,
+		[LM_FAKE_FILES_LIST] = list_files,
+		[LM_FAKE_FILES_GET] = on_file,
+		[LM_FAKE_FILES_CONTENT] = on_file,
+		[LM_FAKE_FILES_DELETE] = on_file,
+		[LM_FAKE_BATCHES_CREATE] = create_batch,
+		[LM_FAKE_BATCHES_LIST] = list_batches,
+		[LM_FAKE_BATCHES_GET] = on_batch,
+		[LM_FAKE_BATCHES_CANCEL] = on_batch };
+	calls[call->place->route](state, call, reply);
 }

@@ -111,7 +111,7 @@ def test_structured(tool, fake, tmp_path, kind, config):
         answers = batch.fetch(batch.end(batch.create()["got"])["output_ref"])
     assert all(answer["ok"] for answer in answers)
     if kind == "echo":
-        assert json.loads(answers[1]["text"]) == {"n": 3, "w": "promp", "e": "x", "l": [{"k": "v"}], "o": 'prompt 1\n"é"', "b": False,
+        assert json.loads(answers[1]["text"]) == {"n": 3, "w": "x", "e": "x", "l": [{"k": "v"}], "o": 'prompt 1\n"é"', "b": True,
             "f": -0.5, "d": "2026-01-01"}
 
 

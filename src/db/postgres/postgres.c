@@ -262,23 +262,7 @@ clear(struct lm_stmt *base)
 	}
 }
 
-static const struct lm_db_backend backend = {
-	.is_postgres = true,
-	.close = close_db,
-	.begin = begin,
-	.commit = commit,
-	.rollback = rollback,
-	.prepare = prepare,
-	.finalize = finalize,
-	.bind_str = bind_str,
-	.bind_i64 = bind_i64,
-	.step = step,
-	.text = text,
-	.i64 = i64,
-	.changes = changes,
-	.reset = reset,
-	.clear = clear,
-};
+static const struct lm_db_backend backend = { .is_postgres = true, LM_DB_CALLS };
 
 // ---- connecting
 

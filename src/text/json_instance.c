@@ -1,4 +1,4 @@
-#include "fake/instance.h"
+#include "text/json_instance.h"
 
 #include "base/mem.h"
 #include "text/json.h"
@@ -67,13 +67,13 @@ make_text(struct maker *maker, const json_t *schema, struct lm_err *err)
 			lm_buf_format(maker->out, "\"%s\"", formats[i].text);
 			return 0;
 		}
-	if (least < 0 || least > (double)LM_INSTANCE_MAX_BYTES || (most >= 0 && most < least))
+	if (least < 0 || least > (double)LM_JSON_INSTANCE_MAX_BYTES || (most >= 0 && most < least))
 		return lm_err_set(err, LM_E_UNSUPPORTED, "no text has the lengths %g to %g", least, most);
 	lm_buf_byte(maker->out, '"');
 	for (double i = most >= 1 && least < 1 ? -1 : 0; i < least; i++)
 		lm_buf_byte(maker->out, 'x');
 	if (most < 0)
-		lm_buf_byte(maker->out, LM_INSTANCE_PROMPT);
+		lm_buf_byte(maker->out, LM_JSON_INSTANCE_PROMPT);
 	lm_buf_byte(maker->out, '"');
 	return 0;
 }
@@ -113,12 +113,12 @@ make_list(struct maker *maker, const json_t *schema, int depth, struct lm_err *e
 {
 	const json_t *items = json_object_get(schema, "items"), *first = json_object_get(schema, "prefixItems");
 	size_t ahead = json_array_size(first), start = maker->out->len;
-	double least = bound(schema, "minItems", 0), most = bound(schema, "maxItems", LM_INSTANCE_MAX_NODES);
+	double least = bound(schema, "minItems", 0), most = bound(schema, "maxItems", LM_JSON_INSTANCE_MAX_NODES);
 	double count = fmax(least, fmin((double)ahead, most));
 
 	if (least > 1 && json_is_true(json_object_get(schema, "uniqueItems")))
 		return lm_err_set(err, LM_E_UNSUPPORTED, "no list of %g different items is made", least);
-	if (least > (double)LM_INSTANCE_MAX_NODES || least > most)
+	if (least > (double)LM_JSON_INSTANCE_MAX_NODES || least > most)
 		return lm_err_set(err, LM_E_UNSUPPORTED, "no list has %g to %g items", least, most);
 	if (count < 1 && most >= 1 && items != nullptr)
 		count = 1;
@@ -245,7 +245,7 @@ make_of_type(struct maker *maker, const json_t *schema, int depth, struct lm_err
 static int
 make(struct maker *maker, const json_t *schema, int depth, struct lm_err *err)
 {
-	if (depth > LM_INSTANCE_MAX_DEPTH || ++maker->nodes > LM_INSTANCE_MAX_NODES)
+	if (depth > LM_JSON_INSTANCE_MAX_DEPTH || ++maker->nodes > LM_JSON_INSTANCE_MAX_NODES)
 		return lm_err_set(err, LM_E_UNSUPPORTED, "the schema does not come to an end");
 	if (json_is_true(schema)) {
 		lm_buf_text(maker->out, "null");
@@ -276,10 +276,10 @@ make(struct maker *maker, const json_t *schema, int depth, struct lm_err *err)
 }
 
 int
-lm_instance_make(struct lm_str schema, struct lm_buf *out, struct lm_err *err)
+lm_json_instance(struct lm_str schema, struct lm_buf *out, struct lm_err *err)
 {
 	LM_AUTO(lm_json_decref_ptr) json_t *root = nullptr;
-	LM_AUTO(lm_buf_release) struct lm_buf text = { .max_bytes = LM_INSTANCE_MAX_BYTES };
+	LM_AUTO(lm_buf_release) struct lm_buf text = { .max_bytes = LM_JSON_INSTANCE_MAX_BYTES };
 
 	if (lm_json_parse(schema, &root, err) < 0)
 		return -1;
@@ -287,8 +287,21 @@ lm_instance_make(struct lm_str schema, struct lm_buf *out, struct lm_err *err)
 	if (make(&maker, root, 0, err) < 0)
 		return -1;
 	if (text.overflow)
-		return lm_err_set(err, LM_E_UNSUPPORTED, "the instance would be larger than %d bytes", LM_INSTANCE_MAX_BYTES);
+		return lm_err_set(
+			err, LM_E_UNSUPPORTED, "the instance would be larger than %d bytes", LM_JSON_INSTANCE_MAX_BYTES);
 	lm_err_clear(err); // of ways that led nowhere
 	lm_buf_append(out, text.ptr, text.len);
 	return 0;
+}
+
+void
+lm_json_instance_fill(struct lm_str instance, struct lm_str prompt, struct lm_buf *out)
+{
+	while (instance.len > 0) {
+		size_t at = lm_str_find(instance, LM_JSON_INSTANCE_PROMPT);
+		lm_buf_append(out, instance.ptr, at);
+		if (at < instance.len)
+			lm_buf_str(out, prompt), at++;
+		instance = (struct lm_str){ instance.ptr + at, instance.len - at };
+	}
 }

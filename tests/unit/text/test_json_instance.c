@@ -2,7 +2,7 @@
 #include "rows.h"
 
 #include "base/mem.h"
-#include "fake/instance.h"
+#include "text/json_instance.h"
 
 static void
 refused(void **state)
@@ -46,7 +46,7 @@ refused(void **state)
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		LM_AUTO(lm_buf_release) struct lm_buf out = {};
 		struct lm_err err = {};
-		row_int_equal(rows[i].row, lm_instance_make(lm_str_of(rows[i].schema), &out, &err), -1);
+		row_int_equal(rows[i].row, lm_json_instance(lm_str_of(rows[i].schema), &out, &err), -1);
 		row_str_equal(rows[i].row, err.text, rows[i].want);
 		row_int_equal(rows[i].row, err.code, rows[i].code);
 		row_int_equal(rows[i].row, out.len, 0);
@@ -81,7 +81,7 @@ made(void **state)
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		LM_AUTO(lm_buf_release) struct lm_buf out = {};
 		struct lm_err err = {};
-		row_int_equal(rows[i].row, lm_instance_make(lm_str_of(rows[i].schema), &out, &err), 0);
+		row_int_equal(rows[i].row, lm_json_instance(lm_str_of(rows[i].schema), &out, &err), 0);
 		row_str_equal(rows[i].row, lm_buf_cstr(&out), rows[i].want);
 	}
 }
