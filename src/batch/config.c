@@ -35,6 +35,7 @@ static const struct field {
 	{ "gemini_input_mode", FIELD_TEXT, AT(gemini_input_mode), false },
 	{ "id_field", FIELD_TEXT, AT(id_field), false },
 	{ "keep_raw", FIELD_YES, AT(keep_raw), false },
+	{ "keep_remote_files", FIELD_YES, AT(keep_remote_files), true },
 	{ "max_attempts", FIELD_NUMBER, AT(max_attempts), false },
 	{ "max_backoff_ms", FIELD_NUMBER, AT(max_backoff_ms), false },
 	{ "max_batch_attempts", FIELD_NUMBER, AT(max_batch_attempts), false },

@@ -54,6 +54,7 @@ struct lm_batch_config {
 	// how, not what: no part of what must match
 	uint64_t request_timeout_ms; // 30000
 	uint64_t poll_interval_ms;   // 1000
+	bool keep_remote_files;      // request files that were uploaded stay at the provider: false
 };
 
 void lm_batch_config_init(struct lm_batch_config *config);

@@ -297,7 +297,7 @@ resolve(struct lm_engine *engine, const struct lm_lease *lease, int64_t seq, con
 }
 
 int
-lm_engine_resolve(struct lm_engine *engine, const char *batch_id, struct lm_err *err)
+lm_engine_resolve(struct lm_engine *engine, int64_t seq, const char *batch_id, struct lm_err *err)
 {
 	struct lm_batch_row *rows = nullptr;
 	struct lm_lease lease = engine->lease;
@@ -306,11 +306,14 @@ lm_engine_resolve(struct lm_engine *engine, const char *batch_id, struct lm_err 
 
 	if (!engine->shared && !engine->held)
 		return lm_err_set(err, LM_E_CONFLICT, "another process works on run '%s'", engine->run_id);
-	if (lm_runs_batches(engine->runs, engine->run.key, 1u << LM_BATCH_CREATING | 1u << LM_BATCH_UNKNOWN, 0, 1, &rows,
-		    &count, err) < 0)
+	if (lm_runs_batches(engine->runs, engine->run.key, 1u << LM_BATCH_CREATING | 1u << LM_BATCH_UNKNOWN,
+		    seq > 0 ? seq - 1 : 0, 1, &rows, &count, err) < 0)
 		return -1;
 	if (count == 0)
 		rc = lm_err_set(err, LM_E_CONFLICT, "run '%s' has no submission of unknown outcome", engine->run_id);
+	else if (seq > 0 && rows[0].seq != seq)
+		rc = lm_err_set(
+			err, LM_E_CONFLICT, "the outcome of batch %" PRId64 " of run '%s' is known", seq, engine->run_id);
 	else if (engine->shared)
 		rc = lm_engine_take(engine, rows[0].seq, &lease, nullptr, err);
 	if (rc == 0)

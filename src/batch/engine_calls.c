@@ -52,6 +52,7 @@ lm_job_free(struct lm_job *job)
 	lm_free(job->path);
 	lm_free(job->error_path);
 	lm_strings_release(&job->known);
+	lm_search_free(job->search);
 	lm_free(job);
 }
 
@@ -150,7 +151,8 @@ carry_out(struct lm_provider *provider, struct lm_job *job)
 	case LM_JOB_CREATE:
 		return create(provider, job, &intent);
 	case LM_JOB_FIND:
-		return lm_provider_find(provider, &intent, job->ref, &job->found, job->batch_id, &job->call, &job->err);
+		return lm_provider_find(
+			provider, &intent, job->ref, job->search, &job->found, job->batch_id, &job->call, &job->err);
 	case LM_JOB_POLL:
 		return lm_provider_poll(provider, job->batch_id, &job->status, &job->call, &job->err);
 	case LM_JOB_FETCH:

@@ -171,6 +171,8 @@ int
 lm_engine_collect(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 {
 	if (work->state == LM_BATCH_FETCHED) {
+		if (!engine->config.keep_remote_files) // the answers are here; sent again is only what a new file says
+			lm_engine_forget_file(engine, work);
 		int rc = fetch_again(engine, work, err);
 		return rc == 0 ? lm_engine_consume(engine, work, err) : rc < 0 ? -1 : 0;
 	}

@@ -49,6 +49,9 @@ take_job(struct lm_engine *engine, struct lm_job *job, struct lm_err *err)
 {
 	struct lm_work *work = lm_engine_work(engine, job->seq);
 
+	if (job->kind == LM_JOB_FORGET && !job->done && !lm_cstr_equal(job->call.error_class, "not_found"))
+		return lm_engine_event(engine, err, "remote_file_left", "{s:I, s:s, s:s}", "batch", (json_int_t)job->seq,
+			"file", job->ref, "error", job->err.text);
 	if (job->kind == LM_JOB_FORGET || work == nullptr)
 		return 0;
 	work->busy = false;

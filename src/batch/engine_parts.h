@@ -54,6 +54,7 @@ struct lm_job {
 	int64_t intent_at_s;
 	int64_t started_ms;    // wall clock
 	struct lm_strings known; // find: batches of this run that are known, and so are not it
+	struct lm_search *search; // find: owned
 	uint64_t not_after_ms; // monotonic: a create is not sent later, since another process may look for it by then
 	char *path, *error_path; // owned: the request file; where answers go
 	bool verify;             // the request file is another process's: is it what was recorded?
@@ -97,6 +98,9 @@ struct lm_work {
 	uint64_t failures_here; // in this process
 	int64_t next_at_ms;     // nothing is done with it before
 	uint64_t poll_ms;       // until the next poll
+	struct lm_search *search; // one that failed, to be gone on with; owned, or null
+	int64_t search_ms;        // when it was begun; the engine's clock
+	uint64_t search_steps;    // how far it was at the last failure
 	bool busy;         // a job of it runs
 	bool uploaded;     // input_ref is of this process and waits for its create
 	bool made_here;    // the request file was written by this process: what is on disk is what we wrote
@@ -206,7 +210,9 @@ char *lm_engine_scope(const struct lm_engine *engine);          // yours to lm_f
 [[nodiscard]] int lm_engine_back_off(
 	struct lm_engine *engine, struct lm_work *work, const char *error_class, const char *text, struct lm_err *err);
 [[nodiscard]] int lm_engine_well(struct lm_engine *engine, struct lm_err *err);
-void lm_engine_forget_files(struct lm_engine *engine); // uploaded and not used: removed at the provider
+// Remove a file at the provider: one that no batch needs (any more); all that were uploaded and not used.
+void lm_engine_forget_file(struct lm_engine *engine, struct lm_work *work);
+void lm_engine_forget_files(struct lm_engine *engine);
 [[nodiscard]] int lm_engine_collect(struct lm_engine *engine, struct lm_work *work, struct lm_err *err);
 [[nodiscard]] int lm_engine_collect_done(
 	struct lm_engine *engine, struct lm_work *work, struct lm_job *job, struct lm_err *err);

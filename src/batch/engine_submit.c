@@ -133,9 +133,9 @@ refused(struct lm_engine *engine, struct lm_work *work, const struct lm_job *job
 	return fail_call(engine, job, err);
 }
 
-// Remove an uploaded file that no batch needs. Nobody waits for it, and nothing depends on it.
-static void
-forget_file(struct lm_engine *engine, struct lm_work *work)
+// Nobody waits for it, and nothing depends on it.
+void
+lm_engine_forget_file(struct lm_engine *engine, struct lm_work *work)
 {
 	if (work->input_ref == nullptr || work->input_ref[0] == '\0')
 		return;
@@ -150,7 +150,7 @@ lm_engine_forget_files(struct lm_engine *engine)
 {
 	for (size_t i = 0; i < engine->work_count; i++)
 		if (engine->works[i].uploaded && engine->works[i].state == LM_BATCH_READY && !engine->works[i].busy)
-			forget_file(engine, &engine->works[i]);
+			lm_engine_forget_file(engine, &engine->works[i]);
 }
 
 // ---- upload
@@ -251,12 +251,12 @@ create_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, 
 		return created(engine, work, job, "batch_submitted", err);
 	switch (job->call.fate) {
 	case LM_CALL_REFUSED:
-		forget_file(engine, work);
+		lm_engine_forget_file(engine, work);
 		return refused(engine, work, job, err);
 	case LM_CALL_PAUSE:
 		if (not_created(engine, work, err) < 0)
 			return -1;
-		forget_file(engine, work);
+		lm_engine_forget_file(engine, work);
 		return lm_engine_pause(engine, job->err.text, err);
 	case LM_CALL_LATER:
 		if (not_created(engine, work, err) < 0)
@@ -271,10 +271,35 @@ create_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, 
 
 // ---- looking for a batch of unknown outcome
 
-static int
-cannot_tell(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
+// What a person can do about it, word for word.
+static char *
+tell_candidates(const struct lm_engine *engine, const struct lm_work *work, const struct lm_search *search)
 {
-	static const char text[] = "it cannot be told whether this batch was created: see 'resolve'";
+	LM_AUTO(lm_buf_release) struct lm_buf text = {};
+	LM_AUTO(lm_free_ptr)
+	char *command = lm_format("lamina-batch resolve --run-id %s --batch %" PRId64, engine->run_id, work->seq);
+	char time[LM_TIME_TEXT];
+
+	lm_time_format(work->intent_at_s, time);
+	lm_buf_format(&text, "it cannot be told whether this batch was created (%" PRIu64 " items, sent %s):", work->item_count,
+		time);
+	for (size_t i = 0; i < search->candidate_count && i < LM_CANDIDATES_MAX; i++) {
+		(void)snprintf(time, sizeof time, "at an unknown time");
+		if (search->candidates[i].created_s > 0)
+			lm_time_format(search->candidates[i].created_s, time);
+		lm_buf_format(&text, " '%s --created %s' if it is the one made %s;", command, search->candidates[i].id, time);
+	}
+	if (search->candidate_count > LM_CANDIDATES_MAX)
+		lm_buf_format(&text, " %zu older ones may be it, too;", search->candidate_count - LM_CANDIDATES_MAX);
+	lm_buf_format(&text, " '%s --not-created' if it is none; when they have ended, 'wait' tells by itself", command);
+	return lm_strdup(lm_buf_cstr(&text));
+}
+
+static int
+cannot_tell(struct lm_engine *engine, struct lm_work *work, const struct lm_search *search, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *text = tell_candidates(engine, work, search);
+	bool news = work->state != LM_BATCH_UNKNOWN;
 
 	work->failures_here++;
 	work->next_at_ms = lm_engine_now_ms(engine) +
@@ -286,10 +311,10 @@ cannot_tell(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 				engine->run_id, text);
 		engine->parked = true;
 	}
-	if (work->state == LM_BATCH_UNKNOWN)
-		return 0;
 	if (lm_batch_unknown(engine->runs, &work->lease, work->seq, text, err) < 0)
 		return -1;
+	if (!news)
+		return 0;
 	work->state = LM_BATCH_UNKNOWN;
 	engine->changed = true;
 	lm_emit_warning(engine->options.sink, "batch %" PRId64 " of run '%s': %s", work->seq, engine->run_id, text);
@@ -298,36 +323,41 @@ cannot_tell(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 
 // Not there: looked for again when the provider had time to show it, and then made again under the same intent.
 static int
-not_found(struct lm_engine *engine, struct lm_work *work, const struct lm_job *job, struct lm_err *err)
+not_found(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 {
 	// intent_at_s is whole seconds: one more is on the safe side
 	int64_t sure_at_ms = (work->intent_at_s + 1) * 1000 + (int64_t)engine->config.adopt_grace_ms;
 
-	if (job->started_ms < sure_at_ms) {
+	if (work->search_ms < sure_at_ms) {
 		work->next_at_ms = sure_at_ms;
 		return lm_engine_event(engine, err, "batch_not_found_yet", "{s:I}", "batch", (json_int_t)work->seq);
 	}
 	if (not_created(engine, work, err) < 0)
 		return -1;
-	forget_file(engine, work); // should the create still be on its way, it fails
+	lm_engine_forget_file(engine, work); // should the create still be on its way, it fails
 	return lm_engine_event(engine, err, "batch_not_created", "{s:I}", "batch", (json_int_t)work->seq);
 }
 
 static int
 find_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, struct lm_err *err)
 {
-	if (!job->done)
+	if (!job->done) {
+		if (job->search->steps > work->search_steps) // each one that brings it further is a first one
+			work->failures = work->failures_here = 0;
+		work->search_steps = job->search->steps;
+		work->search = lm_take(&job->search);
 		return lm_engine_try_later(engine, work, job, err);
+	}
 	LM_KILL_POINT("batch: looked for");
 	switch (job->found) {
 	case LM_FOUND_ONE:
 		return created(engine, work, job, "batch_adopted", err);
 	case LM_FOUND_NONE:
-		return not_found(engine, work, job, err);
+		return not_found(engine, work, err);
 	case LM_FOUND_CANNOT_TELL:
 		break;
 	}
-	return cannot_tell(engine, work, err);
+	return cannot_tell(engine, work, job->search, err);
 }
 
 // Other processes may work on some of the known ones, so the store is asked.
@@ -341,6 +371,12 @@ start_find(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 		    &rows, &count, err) < 0)
 		return -1;
 	struct lm_job *job = lm_engine_job(engine, work, LM_JOB_FIND);
+	if (work->search == nullptr) {
+		work->search = lm_search_new();
+		work->search_ms = lm_engine_now_ms(engine);
+		work->search_steps = 0;
+	}
+	job->search = lm_take(&work->search);
 	for (size_t i = 0; i < count; i++) {
 		if (rows[i].provider_batch_id != nullptr)
 			lm_strings_add(&job->known, rows[i].provider_batch_id);
@@ -370,7 +406,7 @@ lm_engine_submit(struct lm_engine *engine, struct lm_work *work, struct lm_err *
 		return lm_engine_release(engine, work, err);
 	case LM_BATCH_READY:
 		if (cancelled) {
-			forget_file(engine, work);
+			lm_engine_forget_file(engine, work);
 			return lm_engine_release(engine, work, err);
 		}
 		work->next_at_ms = wait_until_ms(engine);

@@ -68,6 +68,7 @@ lm_work_release(struct lm_work *work)
 	lm_free(work->error_ref);
 	lm_free(work->error_class);
 	lm_free(work->error_text);
+	lm_search_free(work->search);
 	*work = (struct lm_work){};
 }
 

@@ -177,16 +177,6 @@ lm_provider_create(struct lm_provider *provider, const char *path, const char *r
 }
 
 int
-lm_provider_find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found,
-	char batch_id[LM_PROVIDER_REF_MAX], struct lm_call *call, struct lm_err *err)
-{
-	*call = (struct lm_call){};
-	*found = LM_FOUND_NONE;
-	batch_id[0] = '\0';
-	return provider->api->find(provider, intent, ref, found, batch_id, call, err);
-}
-
-int
 lm_provider_poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status *status, struct lm_call *call,
 	struct lm_err *err)
 {

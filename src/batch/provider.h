@@ -81,10 +81,35 @@ struct lm_intent {
 	const struct lm_intent *intent, char batch_id[LM_PROVIDER_REF_MAX], struct lm_call *call, struct lm_err *err);
 
 enum lm_found { LM_FOUND_NONE, LM_FOUND_ONE, LM_FOUND_CANNOT_TELL };
+
+enum { LM_CANDIDATES_MAX = 8 };
+// A look-up of a batch whose creation has an unknown outcome. One that failed goes on where it was when it is given again.
+// Its result holds for the time at which it was begun.
+struct lm_search {
+	uint64_t steps; // that brought it further
+	// What it may be, where that cannot be told: the newest of them.
+	struct {
+		char id[LM_PROVIDER_REF_MAX];
+		int64_t created_s; // 0: not known
+	} candidates[LM_CANDIDATES_MAX];
+	size_t candidate_count; // all of them
+
+	// inside
+	char place[512]; // where to go on; empty: at the beginning
+	unsigned pages;
+	bool ended;
+	char best[LM_PROVIDER_REF_MAX]; // the oldest match that is alive, else the oldest
+	bool best_dead;
+	struct lm_strings others; // further ones that are alive
+};
+[[nodiscard]] struct lm_search *lm_search_new(void);
+void lm_search_free(struct lm_search *search); // null is fine
 // Look for a batch whose creation has an unknown outcome. LM_FOUND_CANNOT_TELL: the provider keeps nothing that would tell
 // (Anthropic while it is in progress): a person has to say (`resolve`). Further batches of the same intent are cancelled.
+//   search  new, or one that failed
 [[nodiscard]] int lm_provider_find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref,
-	enum lm_found *found, char batch_id[LM_PROVIDER_REF_MAX], struct lm_call *call, struct lm_err *err);
+	struct lm_search *search, enum lm_found *found, char batch_id[LM_PROVIDER_REF_MAX], struct lm_call *call,
+	struct lm_err *err);
 
 struct lm_batch_status {
 	bool ended;

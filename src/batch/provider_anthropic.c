@@ -12,8 +12,6 @@
 #include <string.h>
 
 enum {
-	LM_FIND_SKEW_S = 600, // clocks of the provider and ours
-	LM_FIND_PAGES_MAX = 1000,
 	LM_FIND_HEAD_BYTES = 64 * 1024, // of results: some lines
 	LM_INTENT_DIGITS = 8, // of the intent id, in custom ids
 };
@@ -161,15 +159,6 @@ poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status 
 
 // ---- find
 
-struct search {
-	struct lm_provider *provider;
-	const struct lm_intent *intent;
-	char *batch_id; // the first one found
-	bool found, doubtful; // doubtful: there is one that may be it
-	char after[LM_PROVIDER_REF_MAX];
-	bool more;
-};
-
 static bool
 is_known(const struct lm_intent *intent, const char *id)
 {
@@ -181,7 +170,8 @@ is_known(const struct lm_intent *intent, const char *id)
 
 // Do the first results say that the batch is of this intent? 1 yes, 0 no, -1 failed.
 static int
-results_are_ours(struct search *search, const char *id, struct lm_call *call, struct lm_err *err)
+results_are_ours(
+	struct lm_provider *provider, const struct lm_intent *intent, const char *id, struct lm_call *call, struct lm_err *err)
 {
 	LM_AUTO(lm_http_answer_release) struct lm_http_answer answer = {};
 	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1/messages/batches/%s/results", id);
@@ -189,9 +179,9 @@ results_are_ours(struct search *search, const char *id, struct lm_call *call, st
 		.method = "GET", .path = path, .answer_max = LM_FIND_HEAD_BYTES, .only_beginning = true
 	};
 
-	if (lm_api_do(search->provider, &what, &answer, call, err) < 0)
+	if (lm_api_do(provider, &what, &answer, call, err) < 0)
 		return call->fate == LM_CALL_REFUSED ? 0 : -1;
-	LM_AUTO(lm_free_ptr) char *end = lm_format("-%.*s\"", LM_INTENT_DIGITS, search->intent->intent_id);
+	LM_AUTO(lm_free_ptr) char *end = lm_format("-%.*s\"", LM_INTENT_DIGITS, intent->intent_id);
 	struct lm_str head = lm_buf_view(&answer.body);
 	const char *mark = "\"custom_id\":";
 	const char *at = head.len == 0 ? nullptr : memmem(head.ptr, head.len, mark, strlen(mark));
@@ -205,76 +195,63 @@ results_are_ours(struct search *search, const char *id, struct lm_call *call, st
 }
 
 static int
-consider(struct search *search, const json_t *batch, struct lm_call *call, struct lm_err *err)
+consider(struct lm_provider *provider, const struct lm_intent *intent, struct lm_search *search, const json_t *batch,
+	int64_t created_s, struct lm_call *call, struct lm_err *err)
 {
 	const char *status = lm_json_string(batch, "processing_status"), *id = lm_json_string(batch, "id");
 	struct counts counts = read_counts(batch);
 	uint64_t all = counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired;
 	char ref[LM_PROVIDER_REF_MAX];
 
-	if (all != search->intent->item_count || is_known(search->intent, id) || !lm_ref_copy(ref, id))
+	if (all != intent->item_count || is_known(intent, id) || !lm_ref_copy(ref, id))
 		return 0;
 	if (!lm_cstr_equal(status, "ended")) {
-		search->doubtful = true;
+		lm_search_candidate(search, ref, created_s);
 		return 0;
 	}
-	int ours = results_are_ours(search, ref, call, err);
-	if (ours == 1 && search->found) { // a second one: it has ended, nothing is left to cancel
-		return 0;
-	} else if (ours == 1) {
-		memcpy(search->batch_id, ref, sizeof ref);
-		search->found = true;
+	int ours = results_are_ours(provider, intent, ref, call, err);
+	if (ours == 1) {
+		lm_search_match(search, ref, true); // nothing of it is left to cancel
+		search->ended = true;
 	}
 	return ours < 0 ? -1 : 0;
 }
 
 static int
-look_at_page(struct search *search, struct lm_call *call, struct lm_err *err)
+look(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, struct lm_search *search,
+	struct lm_call *call, struct lm_err *err)
 {
 	LM_AUTO(lm_json_decref_ptr) json_t *page = nullptr;
 	LM_AUTO(lm_free_ptr)
 	char *path =
-		lm_format("/v1/messages/batches?limit=100%s%s", search->after[0] == '\0' ? "" : "&after_id=", search->after);
+		lm_format("/v1/messages/batches?limit=100%s%s", search->place[0] == '\0' ? "" : "&after_id=", search->place);
 	const struct lm_api_call what = { .method = "GET", .path = path };
 	const json_t *batch;
 	size_t i;
 
-	if (lm_api_json(search->provider, &what, &page, call, err) < 0)
+	(void)ref;
+	if (lm_api_json(provider, &what, &page, call, err) < 0)
 		return -1;
 	const json_t *data = json_object_get(page, "data");
 	if (!json_is_array(data))
 		return lm_api_nonsense(&what, call, err, "has no list 'data'");
-	search->more = json_is_true(json_object_get(page, "has_more")) && json_array_size(data) > 0;
+	bool more = json_is_true(json_object_get(page, "has_more")) && json_array_size(data) > 0;
 	json_array_foreach(data, i, batch)
 	{
-		const char *created = lm_json_string(batch, "created_at");
+		const char *created = lm_json_string(batch, "created_at"), *id = lm_json_string(batch, "id");
 		int64_t created_s = 0;
+		char place[LM_PROVIDER_REF_MAX] = "";
 		if (created != nullptr && lm_time_parse(created, &created_s) &&
-			created_s < search->intent->created_at_s - LM_FIND_SKEW_S) {
-			search->more = false;
-			continue;
+			created_s < intent->created_at_s - LM_SEARCH_SKEW_S) {
+			more = false; // they come newest first
+			break;
 		}
-		if (consider(search, batch, call, err) < 0)
+		if (consider(provider, intent, search, batch, created_s, call, err) < 0)
 			return -1;
-		if (!lm_ref_copy(search->after, lm_json_string(batch, "id")))
-			search->more = false;
+		(void)lm_ref_copy(place, id);
+		more = lm_search_reached(search, place) && more;
 	}
-	return 0;
-}
-
-static int
-find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found, char *batch_id,
-	struct lm_call *call, struct lm_err *err)
-{
-	struct search search = { .provider = provider, .intent = intent, .batch_id = batch_id, .more = true };
-
-	(void)ref;
-	for (unsigned pages = 0; search.more && pages < LM_FIND_PAGES_MAX; pages++)
-		if (look_at_page(&search, call, err) < 0)
-			return -1;
-	*call = (struct lm_call){}; // results that were not there are no failure
-	lm_err_clear(err);
-	*found = search.found ? LM_FOUND_ONE : search.doubtful ? LM_FOUND_CANNOT_TELL : LM_FOUND_NONE;
+	search->ended = search->ended || !more;
 	return 0;
 }
 
@@ -354,7 +331,7 @@ const struct lm_api lm_api_anthropic = {
 	.cancel_at = { "/v1/messages/batches/", "/cancel" },
 	.render = render,
 	.create = create,
-	.find = find,
+	.look = look,
 	.poll = poll,
 	.read = read_line,
 };

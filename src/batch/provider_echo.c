@@ -65,12 +65,15 @@ create(struct lm_provider *provider, const char *path, const char *ref, const st
 
 // Creating a batch twice gives the same one: there it is.
 static int
-find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found, char *batch_id,
+look(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, struct lm_search *search,
 	struct lm_call *call, struct lm_err *err)
 {
+	char id[LM_PROVIDER_REF_MAX];
+
 	(void)provider, (void)ref, (void)call, (void)err;
-	*found = LM_FOUND_ONE;
-	make_id(intent, batch_id);
+	make_id(intent, id);
+	lm_search_match(search, id, false);
+	search->ended = true;
 	return 0;
 }
 
@@ -266,7 +269,7 @@ const struct lm_api lm_api_echo = {
 	.quota_class = "insufficient_quota",
 	.render = render,
 	.create = create,
-	.find = find,
+	.look = look,
 	.poll = poll,
 	.fetch = fetch,
 	.read = lm_openai_read,

@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LM_FIND_PAGES_MAX = 10'000, LM_FIND_PAGE = 20 };
+enum { LM_FIND_PAGE = 20 };
 
 struct look {
 	struct lm_http_answer answer;
 	struct lm_json_scan scan;
+	bool takes_torn; // asked: what is no JSON will do, when it has inline answers
+	bool torn;
+	struct lm_str list; // of those
 };
 
 static void
@@ -32,9 +35,12 @@ look_at(struct lm_provider *provider, const struct lm_api_call *what, struct loo
 			lm_err_append(err, " (inline answers come all at once: --gemini-input-mode file)");
 		return -1;
 	}
-	if (lm_json_scan(&look->scan, lm_buf_view(&look->answer.body), &ignored) < 0 || look->scan.value.kind != LM_JSON_OBJECT)
-		return lm_api_nonsense(what, call, err, "is no JSON object");
-	return 0;
+	struct lm_str text = lm_buf_view(&look->answer.body);
+	if (lm_json_scan(&look->scan, text, &ignored) == 0 && look->scan.value.kind == LM_JSON_OBJECT)
+		return 0;
+	bool is_whole = lm_str_ends(lm_str_trim(text), LM_STR("}")); // else it was cut, and may be whole the next time
+	look->torn = look->takes_torn && is_whole && lm_gemini_torn_list(text, &look->list);
+	return look->torn ? 0 : lm_api_nonsense(what, call, err, "is no JSON object");
 }
 
 static bool
@@ -154,11 +160,24 @@ read_error(const struct lm_provider *provider, struct lm_json_value operation, s
 	lm_words_copy(provider, status->error_text, sizeof status->error_text, message[0] != '\0' ? message : status->status);
 }
 
+// A batch that has ended, and of whose answers one is no JSON.
+static int
+poll_torn(const struct look *look, const char *batch_id, struct lm_batch_status *status)
+{
+	struct lm_str text = lm_gemini_torn_state(lm_buf_view(&look->answer.body));
+	LM_AUTO(lm_free_ptr) char *state = lm_format("%.*s", LM_STR_ARG(text));
+
+	(void)snprintf(status->status, sizeof status->status, "%s", status_word(state, &status->ended));
+	if (status->ended)
+		(void)snprintf(status->output_ref, sizeof status->output_ref, "%s", batch_id);
+	return 0;
+}
+
 int
 lm_gemini_poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status *status, struct lm_call *call,
 	struct lm_err *err)
 {
-	LM_AUTO(release_look) struct look look = {};
+	LM_AUTO(release_look) struct look look = { .takes_torn = true };
 	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1beta/%s", batch_id);
 	const struct lm_api_call what = { .method = "GET", .path = path };
 	struct lm_json_value stats, file, list;
@@ -166,6 +185,8 @@ lm_gemini_poll(struct lm_provider *provider, const char *batch_id, struct lm_bat
 
 	if (look_at(provider, &what, &look, call, err) < 0)
 		return -1;
+	if (look.torn)
+		return poll_torn(&look, batch_id, status);
 	struct lm_json_value operation = look.scan.value, batch = batch_of(operation);
 	if (!copy_text(batch, "state", state, sizeof state))
 		return lm_api_nonsense(&what, call, err, "has no 'state'");
@@ -190,22 +211,33 @@ lm_gemini_poll(struct lm_provider *provider, const char *batch_id, struct lm_bat
 
 // ---- fetch
 
+// The next answer as a line.
+static bool
+next_line(struct look *look, struct lm_json_value list, size_t *at, struct lm_buf *line)
+{
+	struct lm_json_value element;
+
+	lm_buf_clear(line);
+	if (look->torn)
+		return lm_gemini_torn_line(&look->scan, &look->list, line);
+	if (!lm_json_next_element(list, at, &element))
+		return false;
+	lm_json_compact(element.raw, line);
+	lm_buf_byte(line, '\n');
+	return true;
+}
+
 static int
-write_lines(struct lm_json_value list, const char *to, uint64_t *bytes, struct lm_err *err)
+write_lines(struct look *look, struct lm_json_value list, const char *to, uint64_t *bytes, struct lm_err *err)
 {
 	LM_AUTO(lm_outfile_abandon) struct lm_outfile file = {};
 	LM_AUTO(lm_buf_release) struct lm_buf line = {};
-	struct lm_json_value element;
 
 	if (lm_outfile_open(&file, to, 0600, err) < 0)
 		return -1;
-	for (size_t at = 0; lm_json_next_element(list, &at, &element);) {
-		lm_buf_clear(&line);
-		lm_json_compact(element.raw, &line);
-		lm_buf_byte(&line, '\n');
+	for (size_t at = 0; next_line(look, list, &at, &line);)
 		if (lm_outfile_write(&file, line.ptr, line.len, err) < 0)
 			return -1;
-	}
 	*bytes = file.size_bytes;
 	return lm_outfile_commit(&file, err);
 }
@@ -214,16 +246,16 @@ static int
 fetch_inline(struct lm_provider *provider, const char *ref, const char *to, uint64_t *bytes, struct lm_call *call,
 	struct lm_err *err)
 {
-	LM_AUTO(release_look) struct look look = {};
+	LM_AUTO(release_look) struct look look = { .takes_torn = true };
 	LM_AUTO(lm_free_ptr) char *path = lm_format("/v1beta/%s", ref);
 	const struct lm_api_call what = { .method = "GET", .path = path };
-	struct lm_json_value file, list;
+	struct lm_json_value file, list = {};
 
 	if (look_at(provider, &what, &look, call, err) < 0)
 		return -1;
-	if (!find_output(look.scan.value, &file, &list) || list.kind != LM_JSON_ARRAY)
+	if (!look.torn && (!find_output(look.scan.value, &file, &list) || list.kind != LM_JSON_ARRAY))
 		return lm_api_nonsense(&what, call, err, "has no answers any more");
-	if (write_lines(list, to, bytes, err) == 0)
+	if (write_lines(&look, list, to, bytes, err) == 0)
 		return 0;
 	*call = (struct lm_call){ .fate = LM_CALL_LATER, .error_class = "local_error" };
 	return -1;
@@ -238,39 +270,19 @@ lm_gemini_fetch(struct lm_provider *provider, const char *ref, const char *to, u
 
 // ---- find
 
-struct search {
-	const struct lm_intent *intent;
-	char wanted[64]; // the name that is shown
-	char best[LM_PROVIDER_REF_MAX]; // the last one listed that is alive
-	bool best_dead;
-	struct lm_strings others;
-	char token[512]; // of the next page
-};
-
 static void
-release_search(struct search *search)
-{
-	lm_strings_release(&search->others);
-}
-
-static void
-consider(struct search *search, struct lm_json_value operation)
+consider(struct lm_search *search, const char *wanted, struct lm_json_value operation)
 {
 	struct lm_json_value batch = batch_of(operation);
-	char name[LM_PROVIDER_REF_MAX + 1], shown[sizeof search->wanted + 1], state[64] = "", id[LM_PROVIDER_REF_MAX];
+	char name[LM_PROVIDER_REF_MAX + 1], shown[128], state[64] = "";
 	bool ended = false;
 
-	if (!copy_text(batch, "displayName", shown, sizeof shown) || strcmp(shown, search->wanted) != 0 ||
-		!copy_text(operation, "name", name, sizeof name) || !lm_ref_copy(id, name))
+	if (!copy_text(batch, "displayName", shown, sizeof shown) || strcmp(shown, wanted) != 0 ||
+		!copy_text(operation, "name", name, sizeof name))
 		return;
 	(void)copy_text(batch, "state", state, sizeof state);
-	bool dead = strcmp(status_word(state, &ended), "completed") != 0 && ended;
-	if (search->best[0] != '\0' && dead && !search->best_dead)
-		return;
-	if (search->best[0] != '\0' && !search->best_dead)
-		lm_strings_add(&search->others, search->best);
-	memcpy(search->best, id, sizeof id);
-	search->best_dead = dead;
+	bool completed = strcmp(status_word(state, &ended), "completed") == 0;
+	lm_search_match(search, name, ended && !completed);
 }
 
 // A token stands in a URL; one that could not as it is is escaped.
@@ -291,49 +303,28 @@ add_token(struct lm_buf *path, const char *token)
 	}
 }
 
-static int
-look_at_page(struct lm_provider *provider, struct search *search, struct lm_call *call, struct lm_err *err)
+// All of them: nothing says in which order they come.
+int
+lm_gemini_look(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, struct lm_search *search,
+	struct lm_call *call, struct lm_err *err)
 {
 	LM_AUTO(release_look) struct look look = {};
 	LM_AUTO(lm_buf_release) struct lm_buf path = {};
+	LM_AUTO(lm_free_ptr) char *wanted = lm_format(LM_GEMINI_NAME_BEGIN "%s", intent->intent_id);
 	struct lm_json_value list = {}, operation;
+	char token[sizeof search->place] = "";
 
+	(void)ref;
 	lm_buf_format(&path, "/v1beta/batches?pageSize=%d", LM_FIND_PAGE);
-	add_token(&path, search->token);
+	add_token(&path, search->place);
 	const struct lm_api_call what = { .method = "GET", .path = path.ptr };
 	if (look_at(provider, &what, &look, call, err) < 0)
 		return -1;
 	if (!lm_json_get(look.scan.value, "operations", &list))
 		(void)lm_json_get(look.scan.value, "batches", &list);
 	for (size_t at = 0; lm_json_next_element(list, &at, &operation);)
-		consider(search, operation);
-	if (!copy_text(look.scan.value, "nextPageToken", search->token, sizeof search->token))
-		search->token[0] = '\0';
-	return 0;
-}
-
-int
-lm_gemini_find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found,
-	char *batch_id, struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(release_search) struct search search = { .intent = intent };
-
-	(void)ref;
-	(void)snprintf(search.wanted, sizeof search.wanted, LM_GEMINI_NAME_BEGIN "%s", intent->intent_id);
-	for (unsigned pages = 0; pages < LM_FIND_PAGES_MAX; pages++) { // all: nothing says in which order they come
-		if (look_at_page(provider, &search, call, err) < 0)
-			return -1;
-		if (search.token[0] == '\0')
-			break;
-	}
-	for (size_t i = 0; i < search.others.count; i++) {
-		struct lm_call ignored_call = {};
-		struct lm_err ignored = {};
-		(void)lm_provider_cancel(provider, search.others.items[i], &ignored_call, &ignored);
-	}
-	if (search.best[0] != '\0') {
-		*found = LM_FOUND_ONE;
-		memcpy(batch_id, search.best, sizeof search.best);
-	}
+		consider(search, wanted, operation);
+	(void)copy_text(look.scan.value, "nextPageToken", token, sizeof token);
+	search->ended = !lm_search_reached(search, token);
 	return 0;
 }

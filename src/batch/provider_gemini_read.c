@@ -72,6 +72,13 @@ read_error(const struct lm_api *api, struct lm_answer *answer, struct lm_json_va
 	answer->raw = error.raw;
 	if (!lm_json_value_u64(code, &status) || status < 100 || status > 599)
 		status = 0;
+	struct lm_json_value kind = {}, words = {};
+	if (lm_json_get(error, "status", &kind) && lm_json_text_equal(kind, LM_STR(LM_GEMINI_TORN))) {
+		(void)lm_json_get(error, "message", &words);
+		lm_buf_clear(&answer->scratch);
+		lm_answer_fail(answer, "invalid_json", "%.*s", LM_STR_ARG(lm_json_text(words, &answer->scratch)));
+		return;
+	}
 	lm_answer_error(api, answer, (int)status, error);
 }
 

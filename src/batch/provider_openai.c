@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	LM_FIND_SKEW_S = 600, // clocks of the provider and ours
-	LM_FIND_PAGES_MAX = 1000,
-};
-
 static bool
 is_chat(const struct lm_batch_config *config)
 {
@@ -225,57 +220,25 @@ poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status 
 
 // ---- find
 
-struct search {
-	const struct lm_intent *intent;
-	const char *ref;
-	char best[LM_PROVIDER_REF_MAX]; // the oldest match that is alive
-	bool best_dead;
-	struct lm_strings others;
-};
-
-static void
-release_search(struct search *search)
-{
-	lm_strings_release(&search->others);
-}
-
 static bool
-is_ours(const struct search *search, const json_t *batch)
+is_ours(const struct lm_intent *intent, const char *ref, const json_t *batch)
 {
-	const char *intent = lm_json_string(json_object_get(batch, "metadata"), "intent_id");
+	const char *named = lm_json_string(json_object_get(batch, "metadata"), "intent_id");
 
-	if (intent != nullptr)
-		return lm_cstr_equal(intent, search->intent->intent_id);
-	return search->ref != nullptr && search->ref[0] != '\0' &&
-		lm_cstr_equal(lm_json_string(batch, "input_file_id"), search->ref);
+	if (named != nullptr)
+		return lm_cstr_equal(named, intent->intent_id);
+	return ref != nullptr && ref[0] != '\0' && lm_cstr_equal(lm_json_string(batch, "input_file_id"), ref);
 }
 
-static void
-consider(struct search *search, const json_t *batch)
-{
-	static const char *const dead_words[] = { "failed", "expired", "cancelling", "cancelled", nullptr };
-	const char *status = lm_json_string(batch, "status");
-	bool dead = status != nullptr && is_one_of(status, dead_words);
-	char id[LM_PROVIDER_REF_MAX];
-
-	if (!is_ours(search, batch) || !lm_ref_copy(id, lm_json_string(batch, "id")))
-		return;
-	if (search->best[0] != '\0' && dead && !search->best_dead)
-		return;
-	if (search->best[0] != '\0' && !search->best_dead)
-		lm_strings_add(&search->others, search->best);
-	memcpy(search->best, id, sizeof id);
-	search->best_dead = dead;
-}
-
-// One page, newest first. *after becomes the last id, empty when nothing more can come.
+// Newest first.
 static int
-look_at_page(struct lm_provider *provider, struct search *search, char after[LM_PROVIDER_REF_MAX], struct lm_call *call,
-	struct lm_err *err)
+look(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, struct lm_search *search,
+	struct lm_call *call, struct lm_err *err)
 {
+	static const char *const dead[] = { "failed", "expired", "cancelling", "cancelled", nullptr };
 	LM_AUTO(lm_json_decref_ptr) json_t *page = nullptr;
 	LM_AUTO(lm_free_ptr)
-	char *path = lm_format("/v1/batches?limit=100%s%s", after[0] == '\0' ? "" : "&after=", after);
+	char *path = lm_format("/v1/batches?limit=100%s%s", search->place[0] == '\0' ? "" : "&after=", search->place);
 	const struct lm_api_call what = { .method = "GET", .path = path };
 	const json_t *batch;
 	uint64_t created_s = 0;
@@ -286,43 +249,20 @@ look_at_page(struct lm_provider *provider, struct search *search, char after[LM_
 	const json_t *data = json_object_get(page, "data");
 	if (!json_is_array(data))
 		return lm_api_nonsense(&what, call, err, "has no list 'data'");
-	bool more = json_is_true(json_object_get(page, "has_more"));
+	bool more = json_is_true(json_object_get(page, "has_more")) && json_array_size(data) > 0;
 	json_array_foreach(data, i, batch)
 	{
-		consider(search, batch);
+		const char *id = lm_json_string(batch, "id"), *status = lm_json_string(batch, "status");
+		char place[LM_PROVIDER_REF_MAX] = "";
+		if (is_ours(intent, ref, batch))
+			lm_search_match(search, id, status != nullptr && is_one_of(status, dead));
 		if (lm_json_u64(batch, "created_at", &created_s) &&
-			(int64_t)created_s < search->intent->created_at_s - LM_FIND_SKEW_S)
+			(int64_t)created_s < intent->created_at_s - LM_SEARCH_SKEW_S)
 			more = false;
-		if (!lm_ref_copy(after, lm_json_string(batch, "id")))
-			more = false;
+		(void)lm_ref_copy(place, id);
+		more = lm_search_reached(search, place) && more;
 	}
-	if (!more || json_array_size(data) == 0)
-		after[0] = '\0';
-	return 0;
-}
-
-static int
-find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found, char *batch_id,
-	struct lm_call *call, struct lm_err *err)
-{
-	LM_AUTO(release_search) struct search search = { .intent = intent, .ref = ref };
-	char after[LM_PROVIDER_REF_MAX] = "";
-
-	for (unsigned pages = 0; pages < LM_FIND_PAGES_MAX; pages++) {
-		if (look_at_page(provider, &search, after, call, err) < 0)
-			return -1;
-		if (after[0] == '\0')
-			break;
-	}
-	for (size_t i = 0; i < search.others.count; i++) { // one that cannot be cancelled costs money, but does no harm
-		struct lm_call ignored_call = {};
-		struct lm_err ignored = {};
-		(void)lm_provider_cancel(provider, search.others.items[i], &ignored_call, &ignored);
-	}
-	if (search.best[0] != '\0') {
-		*found = LM_FOUND_ONE;
-		memcpy(batch_id, search.best, sizeof search.best);
-	}
+	search->ended = !more;
 	return 0;
 }
 
@@ -338,7 +278,7 @@ const struct lm_api lm_api_openai = {
 	.render = render,
 	.upload = upload,
 	.create = create,
-	.find = find,
+	.look = look,
 	.poll = poll,
 	.read = lm_openai_read,
 };

@@ -55,8 +55,9 @@ struct lm_api {
 		struct lm_call *call, struct lm_err *err);
 	int (*create)(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent,
 		char *batch_id, struct lm_call *call, struct lm_err *err);
-	int (*find)(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, enum lm_found *found,
-		char *batch_id, struct lm_call *call, struct lm_err *err);
+	// Look at the page of batches at search->place, and go on to the next.
+	int (*look)(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, struct lm_search *search,
+		struct lm_call *call, struct lm_err *err);
 	int (*poll)(struct lm_provider *provider, const char *batch_id, struct lm_batch_status *status, struct lm_call *call,
 		struct lm_err *err);
 	// Null: what is at answers_at is downloaded as it is.
@@ -121,6 +122,19 @@ int lm_api_nonsense(const struct lm_api_call *what, struct lm_call *call, struct
 bool lm_ref_copy(char out[LM_PROVIDER_REF_MAX], const char *text);
 // The size of a file that is to be sent.
 [[nodiscard]] int lm_api_file_size(const char *path, uint64_t *size, struct lm_call *call, struct lm_err *err);
+
+// ---- looking for a batch (provider_find.c)
+
+enum {
+	LM_SEARCH_PAGES_MAX = 10'000,
+	LM_SEARCH_SKEW_S = 600, // clocks of the provider and ours
+};
+// A batch is of the intent. dead: it ended without all its answers, and another one would be better.
+void lm_search_match(struct lm_search *search, const char *id, bool dead);
+// It may be.
+void lm_search_candidate(struct lm_search *search, const char *id, int64_t created_s);
+// All up to here was looked at. False: nothing can be asked for from there.
+bool lm_search_reached(struct lm_search *search, const char *place);
 
 // ---- errors (provider_error.c)
 

@@ -209,6 +209,7 @@ struct lm_refused_item {
 	const char *scope, uint64_t scope_limit, int64_t now_s, struct lm_err *err);
 // CREATING or UNKNOWN -> READY (it is known not to exist), giving the reservation back.
 [[nodiscard]] int lm_batch_not_created(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, struct lm_err *err);
+// CREATING or UNKNOWN -> UNKNOWN, with what there is to say of it now.
 [[nodiscard]] int lm_batch_unknown(
 	struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *text, struct lm_err *err);
 // CREATING or UNKNOWN -> ACTIVE; its items are submitted.

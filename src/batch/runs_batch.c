@@ -129,7 +129,7 @@ lm_batch_unknown(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq
 {
 	LM_AUTO(lm_change_end) struct lm_change change = {};
 	LM_AUTO(lm_free_ptr) char *clean = lm_runs_clean(text, LM_RUNS_ERROR_MAX);
-	if (lm_change_begin_batch(&change, runs, lease, seq, STATE(CREATING), err) < 0 ||
+	if (begin_outcome(&change, runs, lease, seq, err) < 0 ||
 		LM_DO(runs, nullptr, err, "UPDATE batches SET state = ?, error_text = ? WHERE run = ? AND seq = ?",
 			lm_i(LM_BATCH_UNKNOWN), lm_t(clean), lm_i(lease->run), lm_i(seq)) < 0)
 		return -1;

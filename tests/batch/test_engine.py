@@ -404,7 +404,8 @@ def test_unknown(batch, provider):
     anthropic(batch, provider, polls=100000)
     result = batch.wait("run")
     assert result.code == 1
-    assert "it cannot be told whether this batch was created: see 'resolve'" in result.err
+    batch_id = provider.items()[0]["batch_id"]
+    assert f"'lamina-batch resolve --run-id run --batch 1 --created {batch_id}' if it is the one made 20" in result.err
     assert batch.status("run")["unknown_batches"] == 1
     assert provider.summary()["batches"] == 1
 

@@ -140,7 +140,7 @@ def unknown(runner, provider):
             [{"id": "x", "text": "x"}, {"id": "y", "text": "y"}], "like.jsonl"), **ANTHROPIC).ok()
         provider.faults({"on": "anthropic.batches.create", "times": 1, "do": fault}, like)
         told = runner.start(rows(2), **ANTHROPIC).ok()
-        assert "warning: batch 1 of run 'r': it cannot be told whether this batch was created: see 'resolve'" in told.err
+        assert "warning: batch 1 of run 'r': it cannot be told whether this batch was created (2 items, sent 20" in told.err
         assert (told.json()["unknown_batches"], told.json()["status_counts"]) == (1, {"queued_local": 2})
         assert said(runner("wait", run_id="r", timeout=0.1)) == "run 'r' is not finished after the time-out"
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 
 NO_PROXY = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
 CANARY = "sk-canary-7f3a91c2"  # the key; it must never be seen
@@ -47,3 +48,60 @@ def opened(tool, key=CANARY, record=None, trust=None, **config):
         process.stdin.close()
         process.stdout.close()
         assert process.wait(30) == 0
+
+
+def intent(number=1, count=3, **more):
+    return {**INTENT, "intent_id": f"{number:08x}" + INTENT["intent_id"][8:], "item_count": count, "created_at_s": int(time.time()),
+        **more}
+
+
+class Batch:
+    """A request file with `count` prompts, and its way."""
+
+    def __init__(self, provider, folder, number=1, count=3):
+        for name in "requests", "answers":
+            (folder / name).mkdir(exist_ok=True)
+        self.provider, self.intent = provider, intent(number, count, seq=number)
+        self.path, self.answers = folder / "requests" / f"{number:06}.jsonl", folder / "answers" / f"{number:06}_output.jsonl"
+        ids = [f"{i}-a1-{self.intent['intent_id'][:8]}" for i in range(count)]
+        self.path.write_text("".join(provider.render(f"prompt {i}\n\"é\"", custom_id=id) for i, id in enumerate(ids)))
+        self.ref = None
+
+    def do(self, what, **more):
+        return self.provider.do(what, path=str(self.path), ref=self.ref or "", intent=self.intent, **more)
+
+    def upload(self):
+        got = self.do("upload")
+        assert got["rc"] == 0, got
+        self.ref = got["got"]
+        return self
+
+    def create(self):
+        return self.upload().do("create")
+
+    def find(self):
+        got = self.do("find")
+        assert got["rc"] == 0, got
+        return got["found"], got["got"]
+
+    def poll(self, batch_id):
+        got = self.provider.do("poll", batch_id=batch_id)
+        assert got["rc"] == 0, got
+        return got
+
+    def end(self, batch_id):
+        while not (got := self.poll(batch_id))["ended"]:
+            pass
+        return got
+
+    def fetch(self, ref):
+        got = self.provider.do("fetch", ref=ref, path=str(self.answers))
+        assert (got["rc"], got["bytes"]) == (0, self.answers.stat().st_size), got
+        return [self.provider.read(line) for line in self.answers.read_text().splitlines()]
+
+
+@contextlib.contextmanager
+def at_fake(tool, fake, kind, **config):
+    with opened(tool, provider=kind, model="m", base_url=fake.url, **config) as provider:
+        assert provider.opened["rc"] == 0, provider.opened
+        yield provider

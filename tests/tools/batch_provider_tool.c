@@ -164,6 +164,27 @@ poll(struct lm_provider *provider, const char *batch_id, json_t *out, struct lm_
 	return 0;
 }
 
+// One look-up is kept while its calls fail, as the engine does it.
+static int
+find(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, json_t *out, enum lm_found *found,
+	char got[LM_PROVIDER_REF_MAX], struct lm_call *call, struct lm_err *err)
+{
+	static struct lm_search *search;
+	if (search == nullptr)
+		search = lm_search_new();
+	int rc = lm_provider_find(provider, intent, ref, search, found, got, call, err);
+	set(out, "steps", json_integer((json_int_t)search->steps));
+	set(out, "candidates", json_array());
+	for (size_t i = 0; i < search->candidate_count && i < LM_CANDIDATES_MAX; i++)
+		(void)json_array_append_new(json_object_get(out, "candidates"), json_string(search->candidates[i].id));
+	set(out, "candidate_count", json_integer((json_int_t)search->candidate_count));
+	if (rc == 0) {
+		lm_search_free(search);
+		search = nullptr;
+	}
+	return rc;
+}
+
 static void
 make_call(struct lm_provider *provider, const char *what, const json_t *step, json_t *out)
 {
@@ -183,7 +204,7 @@ make_call(struct lm_provider *provider, const char *what, const json_t *step, js
 	else if (strcmp(what, "create") == 0)
 		rc = lm_provider_create(provider, path, ref, &intent, got, &call, &err);
 	else if (strcmp(what, "find") == 0)
-		rc = lm_provider_find(provider, &intent, ref, &found, got, &call, &err);
+		rc = find(provider, &intent, ref, out, &found, got, &call, &err);
 	else if (strcmp(what, "poll") == 0)
 		rc = poll(provider, batch_id, out, &call, &err);
 	else if (strcmp(what, "fetch") == 0)

@@ -199,5 +199,6 @@ lm_batch_config(struct lm_batch_run *run, struct lm_err *err)
 	give(&config->cassette, cli->cassette);
 	give(&config->quota_scope, cli->quota_scope);
 	config->keep_raw = !cli->no_raw;
+	config->keep_remote_files = cli->keep_remote_files;
 	return lm_batch_config_check(config, err);
 }

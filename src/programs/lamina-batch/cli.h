@@ -49,9 +49,9 @@ struct lm_batch_cli {
 		bytes_per_token;
 	struct lm_given_number token_limit, token_percent, token_headroom, batch_token_limit;
 	struct lm_given_number max_attempts, max_batch_attempts, base_backoff, max_backoff, adopt_grace;
-	bool no_raw, allow_change;
+	bool no_raw, keep_remote_files, allow_change;
 	// of single commands
-	struct lm_given_number timeout, after_sequence, limit;
+	struct lm_given_number timeout, after_sequence, limit, batch;
 	const char *output, *destination, *format, *created;
 	bool prune_raw, force, not_created;
 	struct lm_given_number port, latency_ms;

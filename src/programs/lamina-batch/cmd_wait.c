@@ -99,7 +99,7 @@ lm_batch_resolve(struct lm_batch_run *run, struct lm_err *err)
 	int rc = lm_batch_engine(run, &engine, holder, err);
 	if (rc > 0)
 		return lm_err_set(err, LM_E_CONFLICT, "run '%s' is being worked on by %s", run->row.run_id, holder);
-	if (rc < 0 || lm_engine_resolve(engine, run->cli.created, err) < 0)
+	if (rc < 0 || lm_engine_resolve(engine, (int64_t)run->cli.batch.value, run->cli.created, err) < 0)
 		return -1;
 	return lm_batch_summary(run, err);
 }

@@ -77,7 +77,7 @@ static const struct lm_command_info commands[] = {
 		"  lamina-batch retry --run-id tuesday && lamina-batch wait --run-id tuesday", DONE, NO_FILES },
 	{ LM_BATCH_RESOLVE, "resolve", "", "say what became of a submission whose outcome stayed unknown",
 		"Needed only where the provider keeps nothing by which the batch could be found.",
-		"  lamina-batch resolve --run-id tuesday --created msgbatch_01HkcTj\n"
+		"  lamina-batch resolve --run-id tuesday --batch 3 --created msgbatch_01HkcTj\n"
 		"  lamina-batch resolve --run-id tuesday --not-created",
 		DONE, NO_FILES },
 	{ LM_BATCH_LIST, "list", "", "list all runs", "One line of JSON a run, oldest first.",
@@ -114,6 +114,8 @@ static const struct lm_option_row rows[] = {
 		"go on with a run although what is asked for, or an input, has changed; rows that were read stay as they are" },
 	{ GROUP_RUN, "timeout", 0, "SECONDS", LM_BATCH_WAIT, LM_OPTION_SECONDS, false, AT(timeout),
 		"give up after so long, with exit status 1 (default: never)" },
+	{ GROUP_RUN, "batch", 0, "N", LM_BATCH_RESOLVE, LM_OPTION_NUMBER, false, AT(batch),
+		"the batch of the run (default: the first whose outcome is not known)" },
 	{ GROUP_RUN, "created", 0, "BATCH", LM_BATCH_RESOLVE, LM_OPTION_TEXT, false, AT(created),
 		"the batch exists; the provider's id of it" },
 	{ GROUP_RUN, "not-created", 0, nullptr, LM_BATCH_RESOLVE, LM_OPTION_YES, false, AT(not_created),
@@ -213,6 +215,8 @@ static const struct lm_option_row rows[] = {
 		"raw answers that were not exported too" },
 	{ GROUP_RESULTS, "raw-artifacts", 0, nullptr, LM_BATCH_START, LM_OPTION_NO, true, AT(no_raw),
 		"keep raw output and error files (default)" },
+	{ GROUP_RESULTS, "keep-remote-files", 0, nullptr, LM_BATCH_START, LM_OPTION_YES, false, AT(keep_remote_files),
+		"leave uploaded request files at the provider (default: each is removed when its answers are here)" },
 
 	{ GROUP_FAKE, "port", 0, "N", LM_BATCH_FAKE, LM_OPTION_NUMBER, false, AT(port),
 		"the port; 0: any that is free (default)" },
@@ -260,6 +264,7 @@ static const struct lm_option_range ranges[] = {
 	{ "adopt-grace-sec", 0, DAY_MS },
 	{ "after-sequence", 0, MANY },
 	{ "limit", 1, MANY },
+	{ "batch", 1, MANY },
 	{ "port", 0, UINT16_MAX },
 	{ "latency-ms", 0, 3600000 },
 };

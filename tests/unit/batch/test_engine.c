@@ -96,7 +96,7 @@ one_at_a_time(void **)
 	struct lm_engine_progress progress = {};
 	must(test.store, lm_engine_step(second, &progress, &test.store->err)); // looks, and does nothing
 	assert_false(progress.finished || progress.advanced);
-	must_fail(test.store, lm_engine_resolve(second, nullptr, &test.store->err), LM_E_CONFLICT,
+	must_fail(test.store, lm_engine_resolve(second, 0, nullptr, &test.store->err), LM_E_CONFLICT,
 		"another process works on run 'r1'");
 	lm_engine_close(first);
 	finish(&test, second); // free again
