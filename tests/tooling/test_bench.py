@@ -1,0 +1,107 @@
+"""bench/: what is concluded from figures, and where it is written."""
+
+import importlib.machinery
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+MACHINE = {"date": "2026-01-02", "commit": "abc", "processor": "a processor", "processors": 2, "memory_gib": 8, "kernel": "6.1",
+           "python": "3.11.2", "load_before": 0.1, "versions": {"lamina": "0.1.0", "xz": "5.4.1"}}
+
+
+@pytest.fixture(scope="module")
+def run():
+    sys.path.insert(0, str(BENCH))
+    loader = importlib.machinery.SourceFileLoader("bench_run", str(BENCH / "run"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
+    loader.exec_module(module)
+    yield module
+    sys.path.remove(str(BENCH))
+
+
+def figures(run, rows, before=()):
+    """Rows are {name: (wall, cpu, bytes)}, of one run each."""
+    data = {"run": "today", "machine": MACHINE, "plain_bytes": 500_000_000, "rows": {}}
+    for name, (wall, cpu, size) in rows.items():
+        one = {"wall": wall, "cpu": cpu, "memory": 10.0, "load": 0.1, **({"bytes": size} if size else {})}
+        data["rows"][name] = {"run": "yesterday" if name in before else "today", "runs": [one]}
+    return run.Figures(data)
+
+
+def cells(text):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+
+
+def test_bars(run):
+    found = figures(run, {"lamina": (5.0, 9.0, 125), "venvstacks": (200.0, 190.0, 100), "max": (100.0, 190.0, 109), "xz": (100.0, 180.0, 100),
+                          "floor": (4.0, 6.0, 120), "noop": (0.02, 0.02, None), "venvstacks-noop": (0.9, 0.8, None)})
+    assert cells(run.bars(found)) == [
+        ["build and publish, against venvstacks", "at least 40 times as fast", "40 times as fast", "21", "yes"],
+        ["its archives, against venvstacks'", "at most 1.25 times the size", "1.250 times the size", "", "yes"],
+        ["`--level max`, against venvstacks", "at least 3 times as fast", "2.0 times as fast", "1.0", "**no**"],
+        ["its archives, against venvstacks'", "at most 1.08 times the size", "1.090 times the size", "", "**no**"],
+        ["`--format tar.xz`, against venvstacks", "at least 1.8 times as fast", "2.0 times as fast", "1.1", "yes"],
+        ["its archives, against venvstacks'", "smaller", "1.000 times the size", "", "**no**"],
+        ["nothing changed, against venvstacks", "at least 50 times as fast", "45 times as fast", "40", "**no**"],
+        ["build and publish, against the bare C loop", "at most 1.3 times as long", "1.25 times as long", "1.50", "yes"],
+    ]
+
+
+def test_another_run(run):
+    """A busy machine's wall time would make lamina look faster than it is."""
+    found = figures(run, {"lamina": (5.0, 9.0, 125), "venvstacks": (900.0, 190.0, 100)}, before=["venvstacks"])
+    assert [row[:4] for row in cells(run.table(found))] == [
+        ["`lamina build --publish`", "1", "5.00", "9.00"],
+        ["venvstacks 0.7.0 `build --publish` †", "1", "190.00", "190.00"],
+    ]
+    assert cells(run.bars(found))[0][2:] == ["38 times as fast", "21", "**no**"]
+
+
+def test_median(run):
+    found = figures(run, {"lamina": (5.0, 9.0, 125)})
+    one = found.data["rows"]["lamina"]["runs"][0]
+    found.data["rows"]["lamina"]["runs"] = [{**one, "wall": wall} for wall in (7.0, 1.0, 2.0)]
+    assert cells(run.table(run.Figures(found.data)))[0][:3] == ["`lamina build --publish`", "3", "2.00"]
+
+
+def test_render(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(run.common, "RESULTS", tmp_path)
+    data = figures(run, {"lamina": (5.0, 9.0, 125_000_000)}).data
+    (tmp_path / "run-sample.json").write_text(json.dumps(data), encoding="utf-8")
+    text, readme = run.render()
+    assert text.splitlines()[:3] == [
+        "### The sample stack",
+        "",
+        "500 MB as plain tars. Measured on 2026-01-02 with 2 processors (a processor), 8 GiB, Linux 6.1; load before 0.1. lamina 0.1.0, xz 5.4.1.",
+    ]
+    assert cells(readme) == [["`lamina build --publish`", "5.00", "9.00", "125.0", "1.0"]]
+
+
+def test_write(run, tmp_path):
+    document = tmp_path / "d.md"
+    document.write_text("above\n<!-- x writes from here -->\nold\n<!-- to here -->\nbelow\n<!-- to here -->\n", encoding="utf-8")
+    run.common.write("x", "new\n", document)
+    assert document.read_text(encoding="utf-8") == (
+        "above\n<!-- x writes from here -->\n\nnew\n\n<!-- to here -->\nbelow\n<!-- to here -->\n")
+
+
+@pytest.mark.parametrize("stack, only, rows", [
+    ("sample", ["noop", "read-m*"], ["noop", "read-max"]),
+    ("large", ["venvstacks"], ["venvstacks"]),
+])
+def test_only(run, stack, only, rows):
+    assert run.chosen(stack, only) == rows
+
+
+def test_only_unknown(run):
+    with pytest.raises(SystemExit, match="^bench/run: no such row: nop$"):
+        run.chosen("sample", ["nop"])
+
+
+def test_large_leaves_out_what_takes_long(run):
+    assert [row for row in run.chosen("large", None) if row != "floor"] == [
+        "lamina", "noop", "tar-zstd", "tar-xz", "change-first", "change", "read-lamina", "unpack-lamina"]
