@@ -18,7 +18,7 @@ find(struct lm_answer_files *files, int64_t batch, uint8_t file)
 
 int
 lm_answer_files_line(struct lm_answer_files *files, int64_t batch, uint8_t file, uint64_t offset, uint32_t length,
-	struct lm_str *line, struct lm_err *err)
+	uint64_t check, struct lm_str *line, struct lm_err *err)
 {
 	struct lm_answer_file *at = find(files, batch, file);
 	at->used = ++files->clock;
@@ -34,7 +34,7 @@ lm_answer_files_line(struct lm_answer_files *files, int64_t batch, uint8_t file,
 		at->batch = batch;
 		at->file = file;
 	}
-	return lm_line_reader_at(&at->reader, offset, length, line, err);
+	return lm_line_reader_at(&at->reader, offset, length, check, line, err);
 }
 
 void

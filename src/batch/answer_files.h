@@ -17,7 +17,7 @@ struct lm_answer_files {
 	uint64_t clock;
 };
 
-// A line of the output (file 0) or error file (1) of a batch. Valid until the next call.
+// A line of the output (file 0) or error file (1) of a batch, as lm_line_reader_at gives it. Valid until the next call.
 [[nodiscard]] int lm_answer_files_line(struct lm_answer_files *files, int64_t batch, uint8_t file, uint64_t offset,
-	uint32_t length, struct lm_str *line, struct lm_err *err);
+	uint32_t length, uint64_t check, struct lm_str *line, struct lm_err *err);
 void lm_answer_files_close(struct lm_answer_files *files);

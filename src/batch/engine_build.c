@@ -91,7 +91,7 @@ render(struct build *build, const struct lm_claimed *item, struct lm_err *err)
 	char custom_id[LM_CUSTOM_ID_MAX];
 	struct lm_str row;
 
-	if (lm_line_reader_at(&engine->rows, item->row_offset, item->row_length, &row, err) < 0)
+	if (lm_line_reader_at(&engine->rows, item->row_offset, item->row_length, item->row_check, &row, err) < 0)
 		return -1;
 	lm_buf_clear(&build->prompt);
 	lm_buf_clear(&build->system);

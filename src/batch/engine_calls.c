@@ -116,16 +116,29 @@ create(struct lm_provider *provider, struct lm_job *job, const struct lm_intent 
 	return rc;
 }
 
+// One file of answers, and what it is known by from now on.
 static int
-fetch(struct lm_provider *provider, struct lm_job *job)
+fetch_file(struct lm_provider *provider, struct lm_job *job, const char *ref, const char *path, struct lm_digest *digest)
 {
 	uint64_t bytes;
 
-	if (job->ref[0] != '\0' && lm_provider_fetch(provider, job->ref, job->path, &bytes, &job->call, &job->err) < 0)
+	if (ref[0] == '\0')
+		return 0;
+	if (lm_provider_fetch(provider, ref, path, &bytes, &job->call, &job->err) < 0)
+		return -1;
+	if (lm_sha256_file(path, digest, nullptr, &job->err) == 0)
+		return 0;
+	job->call = (struct lm_call){ .fate = LM_CALL_LATER, .error_class = "local_error" };
+	return -1;
+}
+
+static int
+fetch(struct lm_provider *provider, struct lm_job *job)
+{
+	if (fetch_file(provider, job, job->ref, job->path, &job->answer_digests[0]) < 0)
 		return -1;
 	LM_KILL_POINT("batch: output fetched");
-	if (job->error_ref[0] != '\0' &&
-		lm_provider_fetch(provider, job->error_ref, job->error_path, &bytes, &job->call, &job->err) < 0)
+	if (fetch_file(provider, job, job->error_ref, job->error_path, &job->answer_digests[1]) < 0)
 		return -1;
 	LM_KILL_POINT("batch: errors fetched");
 	return 0;

@@ -20,11 +20,17 @@ replace(char **text, const char *with)
 
 // ---- fetched
 
+// job: who fetched them; null when there is nothing to fetch
 static int
-record_fetched(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
+record_fetched(struct lm_engine *engine, struct lm_work *work, const struct lm_job *job, struct lm_err *err)
 {
+	const struct lm_digest *digests[2] = {
+		job != nullptr && work->output_ref != nullptr ? &job->answer_digests[0] : nullptr,
+		job != nullptr && work->error_ref != nullptr ? &job->answer_digests[1] : nullptr,
+	};
+
 	if (lm_batch_fetched(engine->runs, &work->lease, work->seq, work->status, work->output_ref, work->error_ref,
-		    work->error_class, work->error_text, err) < 0)
+		    work->error_class, work->error_text, digests, err) < 0)
 		return -1;
 	LM_KILL_POINT("batch: fetched recorded");
 	work->state = LM_BATCH_FETCHED;
@@ -53,23 +59,28 @@ static int
 fetch_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, struct lm_err *err)
 {
 	if (job->done)
-		return record_fetched(engine, work, err);
+		return record_fetched(engine, work, job, err);
 	return lm_engine_try_later(engine, work, job, err);
 }
 
-// Is a file of answers gone, or cut in a line? `least`: bytes of it that were taken in before.
+// Is a file of answers gone, or another than was fetched? Of one that an older version fetched only a cut in a line can be seen, and
+// that it has less than was taken in before.
 static bool
-is_cut(const struct lm_engine *engine, const struct lm_work *work, enum lm_batch_file kind, uint64_t least)
+is_damaged(const struct lm_engine *engine, const struct lm_work *work, int which)
 {
+	enum lm_batch_file kind = which == 0 ? LM_FILE_ANSWER : LM_FILE_ANSWER_ERROR;
 	LM_AUTO(lm_free_ptr) char *path = lm_run_folder_file(&engine->folder, kind, work->seq);
 	LM_AUTO(lm_fd_close) int fd = -1;
+	struct lm_digest digest;
 	struct lm_err ignored = {};
 	struct stat status;
 	char last = '\n';
 
+	if (work->has_answer_digest[which] && lm_sha256_file(path, &digest, nullptr, &ignored) == 0)
+		return !lm_digest_equal(&digest, &work->answer_digests[which]);
 	if (lm_fd_open_regular(path, &fd, &status, &ignored) < 0)
 		return ignored.code == LM_E_NOT_FOUND;
-	if ((uint64_t)status.st_size < least)
+	if ((uint64_t)status.st_size < work->consumed[which])
 		return true;
 	return status.st_size > 0 && pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
 }
@@ -81,10 +92,10 @@ fetch_again(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 {
 	if (work->fetched_here)
 		return 0;
-	bool cut = (work->output_ref != nullptr && is_cut(engine, work, LM_FILE_ANSWER, work->consumed[0])) ||
-		(work->error_ref != nullptr && is_cut(engine, work, LM_FILE_ANSWER_ERROR, work->consumed[1]));
+	bool damaged = (work->output_ref != nullptr && is_damaged(engine, work, 0)) ||
+		(work->error_ref != nullptr && is_damaged(engine, work, 1));
 	work->fetched_here = true; // looked at once; what the provider sends may have no end of line
-	if (!cut)
+	if (!damaged)
 		return 0;
 	lm_emit_warning(engine->options.sink, "the answers of batch %" PRId64 " in '%s' are damaged, and are fetched again",
 		work->seq, engine->folder.path);
@@ -133,7 +144,7 @@ ended(struct lm_engine *engine, struct lm_work *work, const struct lm_batch_stat
 		    (json_int_t)status->failed) < 0)
 		return -1;
 	if (work->output_ref == nullptr && work->error_ref == nullptr)
-		return record_fetched(engine, work, err);
+		return record_fetched(engine, work, nullptr, err);
 	start_fetch(engine, work);
 	return 0;
 }

@@ -177,6 +177,7 @@ take_line(struct consume *consume, struct lm_str line, uint8_t file, uint64_t of
 		.file = file,
 		.offset = offset,
 		.length = (uint32_t)line.len,
+		.check = lm_line_check(line),
 	};
 	if (!answer->ok) {
 		provider_failure(consume, outcome);

@@ -64,6 +64,7 @@ struct lm_job {
 	// answered
 	bool done;    // it was; else call and err say why not
 	bool damaged; // the request file is not what was recorded
+	struct lm_digest answer_digests[2]; // of output and error file, when they were fetched
 	struct lm_call call;
 	struct lm_err err;
 	enum lm_found found;
@@ -90,6 +91,8 @@ struct lm_work {
 	struct lm_lease lease;
 	uint64_t item_count, tokens;
 	struct lm_digest digest;
+	struct lm_digest answer_digests[2]; // of output and error file as they were fetched, if
+	bool has_answer_digest[2];
 	int64_t intent_at_s;
 	char *input_ref, *batch_id, *status, *output_ref, *error_ref; // owned, or null
 	char *error_class, *error_text;                               // of a batch that failed; owned, or null

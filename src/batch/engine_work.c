@@ -94,6 +94,10 @@ take_row(const struct lm_engine *engine, struct lm_work *work, struct lm_batch_r
 	work->item_count = row->item_count;
 	work->tokens = row->tokens;
 	work->digest = row->request_digest;
+	for (size_t i = 0; i < LM_COUNT(work->answer_digests); i++) {
+		work->answer_digests[i] = row->answer_digests[i];
+		work->has_answer_digest[i] = row->has_answer_digest[i];
+	}
 	work->intent_at_s = row->intent_at_s;
 	work->input_ref = lm_take(&row->input_ref);
 	work->batch_id = lm_take(&row->provider_batch_id);

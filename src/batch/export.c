@@ -65,9 +65,11 @@ release_exporter(struct exporter *exporter)
 	json_decref(exporter->files);
 }
 
-// Copy a file, flushed, and note its digest. A file that is not there is passed over.
+// Copy a file, flushed, and note its digest. A file that is not there is passed over; one that is not what was recorded (null:
+// nothing was) is refused with LM_E_INTEGRITY.
 static int
-copy_file(struct exporter *exporter, const char *from, const char *name, bool *copied, struct lm_err *err)
+copy_file(struct exporter *exporter, const char *from, const char *name, const struct lm_digest *recorded, bool *copied,
+	struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *to = lm_path_join(exporter->place.folder, name);
 	LM_AUTO(lm_free_ptr) char *parent = lm_path_parent(to);
@@ -97,6 +99,8 @@ copy_file(struct exporter *exporter, const char *from, const char *name, bool *c
 	if (got < 0)
 		return lm_fd_fail(err, errno, "read", from);
 	lm_sha256_final(&hash, &digest);
+	if (recorded != nullptr && !lm_digest_equal(&digest, recorded))
+		return lm_err_set(err, LM_E_INTEGRITY, "'%s' was changed after it was recorded", from);
 	lm_digest_hex(&digest, hex);
 	json_t *entry = json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)out.size_bytes);
 	(void)json_object_set_new(exporter->files, name, entry);
@@ -115,17 +119,22 @@ static int
 export_batch(void *context, const struct lm_batch_row *batch, struct lm_err *err)
 {
 	static const enum lm_batch_file kinds[] = { LM_FILE_REQUEST, LM_FILE_RAW, LM_FILE_RAW_ERROR };
+	const struct lm_digest *recorded[] = {
+		batch->has_request_digest ? &batch->request_digest : nullptr,
+		batch->has_answer_digest[0] ? &batch->answer_digests[0] : nullptr,
+		batch->has_answer_digest[1] ? &batch->answer_digests[1] : nullptr,
+	};
 	struct exporter *exporter = context;
 	for (size_t i = 0; i < LM_COUNT(kinds); i++) {
 		LM_AUTO(lm_free_ptr) char *from = lm_run_folder_file(exporter->results->folder, kinds[i], batch->seq);
 		char name[64];
 		bool copied = false;
 		lm_run_folder_name(kinds[i], batch->seq, name);
-		if (copy_file(exporter, from, name, &copied, err) < 0)
+		if (copy_file(exporter, from, name, recorded[i], &copied, err) < 0)
 			return -1;
 		LM_AUTO(lm_free_ptr) char *earlier = lm_path_join(exporter->place.target, name);
 		if (!copied && was_pruned(exporter->results->run, kinds[i]) &&
-			copy_file(exporter, earlier, name, &copied, err) < 0)
+			copy_file(exporter, earlier, name, recorded[i], &copied, err) < 0)
 			return -1;
 		if (copied)
 			(void)json_array_append_new(exporter->lists[kinds[i]], json_string(name));

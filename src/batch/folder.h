@@ -42,10 +42,12 @@ struct lm_line_reader {
 };
 // LM_E_NOT_FOUND when there is no such file.
 [[nodiscard]] int lm_line_reader_open(struct lm_line_reader *reader, const char *path, struct lm_err *err);
-// length: without LF; LM_E_INTEGRITY when the file is shorter or there is no LF behind (the end of the file does as well).
-// Valid until the next call.
-[[nodiscard]] int lm_line_reader_at(
-	struct lm_line_reader *reader, uint64_t offset, uint32_t length, struct lm_str *line, struct lm_err *err);
+// What a line is known by: 47 bits of its SHA-256, never 0.
+uint64_t lm_line_check(struct lm_str line);
+// length: without LF; check: as lm_line_check gave it when the line was recorded (0: it was not). LM_E_INTEGRITY when the file is
+// shorter, there is no LF behind (the end of the file does as well), or the line is another one. Valid until the next call.
+[[nodiscard]] int lm_line_reader_at(struct lm_line_reader *reader, uint64_t offset, uint32_t length, uint64_t check,
+	struct lm_str *line, struct lm_err *err);
 // The next line from an offset on: 1 a line (*next: where the one behind begins), 0 the end. A last line without LF counts.
 // LM_E_LIMIT: longer than max_bytes (0: LM_LINE_MAX_BYTES).
 [[nodiscard]] int lm_line_reader_next(struct lm_line_reader *reader, uint64_t offset, uint64_t max_bytes, struct lm_str *line,

@@ -20,7 +20,7 @@ enum {
 
 struct new_row {
 	size_t id_at, id_len; // in ids
-	uint64_t offset, line;
+	uint64_t offset, line, check;
 	uint32_t length;
 };
 
@@ -124,6 +124,7 @@ add_row(struct intake *in, const struct lm_row *row)
 		.offset = in->written + in->rows.len,
 		.line = row->line,
 		.length = (uint32_t)row->json.len,
+		.check = lm_line_check(row->json),
 	};
 	lm_buf_str(&in->ids, row->id);
 	lm_buf_str(&in->rows, row->json);
@@ -253,7 +254,7 @@ commit(struct intake *in, struct lm_ingest_slice *slice, struct lm_err *err)
 	size_t duplicate = SIZE_MAX;
 	uint32_t first_source = 0;
 	for (size_t i = 0; i < in->count; i++)
-		items[i] = (struct lm_new_item){ id_of(in, i), in->items[i].offset, in->items[i].length };
+		items[i] = (struct lm_new_item){ id_of(in, i), in->items[i].offset, in->items[i].length, in->items[i].check };
 	slice->items = items;
 	slice->count = in->count;
 	if (lm_runs_add_slice(in->runs, in->lease, slice, &duplicate, &first_source, err) == 0)

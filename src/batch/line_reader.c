@@ -2,6 +2,7 @@
 #include "batch/folder.h"
 
 #include "base/mem.h"
+#include "digest/sha256.h"
 #include "os/fd.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@ enum {
 	LM_WINDOW_LEAST_BYTES = 16 << 10, // after a jump
 	LM_WINDOW_MOST_BYTES = 1 << 20,
 	LM_WINDOW_NEAR_BYTES = 64 << 10, // so far behind the window is no jump
+	LM_CHECK_BITS = 47, // a positive number that SQLite keeps in 6 bytes
 };
 
 int
@@ -93,8 +95,21 @@ fill(struct lm_line_reader *reader, uint64_t offset, size_t wanted, struct lm_er
 	return 0;
 }
 
+uint64_t
+lm_line_check(struct lm_str line)
+{
+	struct lm_digest digest;
+	uint64_t check = 0;
+	lm_sha256_bytes(line.ptr, line.len, &digest);
+	for (size_t i = 0; i < sizeof check; i++)
+		check = check << 8 | digest.bytes[i];
+	check >>= 64 - LM_CHECK_BITS;
+	return check == 0 ? 1 : check;
+}
+
 int
-lm_line_reader_at(struct lm_line_reader *reader, uint64_t offset, uint32_t length, struct lm_str *line, struct lm_err *err)
+lm_line_reader_at(struct lm_line_reader *reader, uint64_t offset, uint32_t length, uint64_t check, struct lm_str *line,
+	struct lm_err *err)
 {
 	if (length > LM_LINE_MAX_BYTES || offset > INT64_MAX - LM_LINE_MAX_BYTES - 1)
 		return lm_err_set(err, LM_E_INTEGRITY, "no line of %" PRIu32 " bytes at byte %" PRIu64 " of '%s'", length,
@@ -108,6 +123,9 @@ lm_line_reader_at(struct lm_line_reader *reader, uint64_t offset, uint32_t lengt
 		return lm_err_set(err, LM_E_INTEGRITY, "no line of %" PRIu32 " bytes at byte %" PRIu64 " of '%s'", length,
 			offset, reader->path);
 	*line = (struct lm_str){ at, length };
+	if (check != 0 && lm_line_check(*line) != check)
+		return lm_err_set(err, LM_E_INTEGRITY, "the line at byte %" PRIu64 " of '%s' was changed after it was recorded",
+			offset, reader->path);
 	return 0;
 }
 

@@ -38,12 +38,13 @@ release(struct writer *writer)
 static int
 look_up(struct writer *writer, const struct lm_item *item, struct lm_err *err)
 {
-	if (lm_line_reader_at(&writer->rows, item->row_offset, item->row_length, &writer->row, err) < 0)
+	if (lm_line_reader_at(&writer->rows, item->row_offset, item->row_length, item->row_check, &writer->row, err) < 0)
 		return -1;
 	writer->answered = item->length > 0;
 	if (!writer->answered)
 		return 0;
-	if (lm_answer_files_line(&writer->answers, item->batch, item->file, item->offset, item->length, &writer->line, err) < 0)
+	if (lm_answer_files_line(
+		    &writer->answers, item->batch, item->file, item->offset, item->length, item->check, &writer->line, err) < 0)
 		return -1;
 	return lm_provider_read(writer->results->provider, writer->line, item->file != 0, &writer->answer, err);
 }

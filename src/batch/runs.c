@@ -1,6 +1,5 @@
 #include "batch/runs_parts.h"
 
-#include "db/postgres/postgres.h"
 #include "os/clock.h"
 
 #include <stdlib.h>
@@ -26,50 +25,6 @@ const char *
 lm_batch_state_name(enum lm_batch_state state)
 {
 	return batch_names[state];
-}
-
-static bool
-is_postgres(const char *where)
-{
-	return lm_cstr_starts(where, "postgresql://") || lm_cstr_starts(where, "postgres://");
-}
-
-// Every statement here is for an index. Without statistics of tables that have just been filled, PostgreSQL would read them whole.
-static int
-open_postgres(struct lm_runs *runs, const char *where, const char *schema, struct lm_err *err)
-{
-	static const char *const settings[] = { "SET enable_seqscan = off", "SET enable_bitmapscan = off",
-		"SET enable_hashjoin = off", "SET enable_mergejoin = off", "SET enable_material = off",
-		"SET plan_cache_mode = force_generic_plan", "SET jit = off" };
-	if (lm_db_open_postgres(&runs->db, where, schema == nullptr ? "lamina_batch" : schema, lm_runs_postgres_schema,
-		    lm_runs_postgres_schema_count, err) < 0)
-		return -1;
-	for (size_t i = 0; i < LM_COUNT(settings); i++)
-		if (lm_db_exec(runs->db, settings[i], err) < 0)
-			return -1;
-	runs->shared = true;
-	return 0;
-}
-
-static int
-open_sqlite(struct lm_runs *runs, const char *path, struct lm_err *err)
-{
-	if (lm_db_open(&runs->db, path, lm_runs_sqlite_schema, lm_runs_sqlite_schema_count, err) < 0)
-		return -1;
-	// Ids in no order touch most pages of their index in every transaction, and each checkpoint writes them all to their places.
-	if (lm_db_exec(runs->db, "PRAGMA wal_autocheckpoint = 8000", err) < 0)
-		return -1;
-	return lm_db_exec(runs->db, "PRAGMA cache_size = -16384", err);
-}
-
-int
-lm_runs_open(struct lm_runs **out, const char *where, const char *schema, struct lm_err *err)
-{
-	LM_AUTO(lm_runs_close_ptr) struct lm_runs *runs = lm_alloc(sizeof *runs);
-	if ((is_postgres(where) ? open_postgres(runs, where, schema, err) : open_sqlite(runs, where, err)) < 0)
-		return -1;
-	*out = lm_take(&runs);
-	return 0;
 }
 
 void

@@ -16,6 +16,7 @@ struct lm_runs; // a connection; one thread at a time
 // Open (and make, and migrate) a store.
 //   where   path of an SQLite file, or "postgresql://..." (its tables live in `schema`)
 //   schema  PostgreSQL: the schema's name; null: "lamina_batch"
+// LM_E_UNSUPPORTED: written by a newer version; an SQLite database of another program.
 [[nodiscard]] int lm_runs_open(struct lm_runs **out, const char *where, const char *schema, struct lm_err *err);
 void lm_runs_close(struct lm_runs *runs);
 void lm_runs_close_ptr(struct lm_runs **runs);
@@ -115,6 +116,7 @@ struct lm_new_item {
 	struct lm_str id;
 	uint64_t row_offset; // of its line in rows.jsonl
 	uint32_t row_length; // without LF
+	uint64_t row_check; // lm_line_check of it; 0: none
 };
 struct lm_ingest_slice {
 	uint32_t source;
@@ -169,6 +171,8 @@ struct lm_batch_row {
 	enum lm_batch_state state;
 	uint64_t item_count, bytes, tokens;
 	struct lm_digest request_digest;
+	struct lm_digest answer_digests[2]; // of output and error file as they were fetched, if
+	bool has_request_digest, has_answer_digest[2];
 	char *input_ref, *provider_batch_id, *status, *output_ref, *error_ref; // owned, or null
 	int64_t intent_at_s; // when CREATING was recorded
 	int64_t next_try_at_ms; // no call of it before; 0: at once
@@ -181,7 +185,7 @@ struct lm_batch_row {
 void lm_batch_row_release(struct lm_batch_row *batch);
 
 struct lm_claimed {
-	uint64_t index, row_offset;
+	uint64_t index, row_offset, row_check;
 	uint32_t row_length;
 	uint32_t attempts;
 };
@@ -218,9 +222,10 @@ struct lm_refused_item {
 // A call of it failed (class not null) or went well (null): failures counted, next try not before.
 [[nodiscard]] int lm_batch_tried(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *status,
 	const char *error_class, const char *text, int64_t next_try_at_ms, struct lm_err *err);
-// ACTIVE -> FETCHED with the provider's final status.
+// ACTIVE -> FETCHED with the provider's final status. digests: of output and error file; null (each of them, or both): not known.
 [[nodiscard]] int lm_batch_fetched(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *status,
-	const char *output_ref, const char *error_ref, const char *error_class, const char *error_text, struct lm_err *err);
+	const char *output_ref, const char *error_ref, const char *error_class, const char *error_text,
+	const struct lm_digest *const digests[2], struct lm_err *err);
 
 // What an answer line came to.
 struct lm_outcome {
@@ -232,6 +237,7 @@ struct lm_outcome {
 	uint8_t file; // 0 output, 1 error
 	uint64_t offset;
 	uint32_t length; // of the line
+	uint64_t check; // lm_line_check of it; 0: none
 	const char *error_class, *error_text; // null when COMPLETED
 };
 // Take answers into items that are submitted in this batch (others are left as they are: a replay changes nothing), in this order, and
@@ -262,11 +268,11 @@ struct lm_item {
 	char *item_id; // owned
 	enum lm_item_status status;
 	uint32_t attempts, source;
-	uint64_t row_offset;
+	uint64_t row_offset, row_check;
 	uint32_t row_length;
 	int64_t batch; // whose answer ended it; 0: none, or not terminal
 	uint8_t file;
-	uint64_t offset;
+	uint64_t offset, check;
 	uint32_t length; // the answer's line; length 0: none
 	char *error_class, *error_text; // owned, or null: of RETRYABLE and PERMANENT
 };

@@ -103,15 +103,17 @@ lm_arrays_insert_items(struct lm_change *change, const struct lm_ingest_slice *s
 		add_text(&arrays, 1, slice->items[i].id);
 		add_number(&arrays, 2, slice->items[i].row_offset);
 		add_number(&arrays, 3, slice->items[i].row_length);
+		add_number(&arrays, 4, slice->items[i].row_check);
 	}
 	if (LM_QUERY(change->runs, &stmt, err,
-		    "INSERT INTO items (run, source, idx, item_id, row_offset, row_length, status, attempts, returns, batch,"
-		    " sequence, error) SELECT ?, ?, n.*, 0, 0, 0, 0, 0, 0"
-		    " FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::integer[]) AS n"
+		    "INSERT INTO items (run, source, idx, item_id, row_offset, row_length, row_check, status, attempts, "
+		    "returns,"
+		    " batch, sequence, error) SELECT ?, ?, n.*, 0, 0, 0, 0, 0, 0"
+		    " FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::integer[], ?::bigint[]) AS n"
 		    " ON CONFLICT (run, item_id) DO NOTHING",
 		    lm_i(change->run.key), lm_i(slice->source)) < 0)
 		return -1;
-	bind_arrays(&arrays, stmt, 3, 4);
+	bind_arrays(&arrays, stmt, 3, 5);
 	if (lm_stmt_step(stmt, err) < 0)
 		return -1;
 	*conflict = lm_stmt_changes(stmt) != slice->count;
@@ -215,15 +217,16 @@ insert_results(struct lm_change *change, const struct lm_settled *rows, size_t c
 		add_number(arrays, 2, rows[i].file);
 		add_number(arrays, 3, rows[i].offset);
 		add_number(arrays, 4, rows[i].length);
+		add_number(arrays, 5, rows[i].check);
 	}
 	if (arrays->bufs[0].len == 0)
 		return 0;
 	if (LM_QUERY(change->runs, &stmt, err,
-		    "INSERT INTO results (run, sequence, idx, file, line_offset, line_length) SELECT ?, n.*"
-		    " FROM unnest(?::bigint[], ?::bigint[], ?::integer[], ?::bigint[], ?::integer[]) AS n",
+		    "INSERT INTO results (run, sequence, idx, file, line_offset, line_length, line_check) SELECT ?, n.*"
+		    " FROM unnest(?::bigint[], ?::bigint[], ?::integer[], ?::bigint[], ?::integer[], ?::bigint[]) AS n",
 		    lm_i(change->run.key)) < 0)
 		return -1;
-	bind_arrays(arrays, stmt, 2, 5);
+	bind_arrays(arrays, stmt, 2, 6);
 	return lm_stmt_step(stmt, err);
 }
 

@@ -177,9 +177,16 @@ lm_batch_tried(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, 
 	return lm_change_commit(&change, err);
 }
 
+static struct lm_value
+digest_value(const struct lm_digest *const digests[2], size_t which)
+{
+	return digests == nullptr || digests[which] == nullptr ? lm_t(nullptr) : lm_d(digests[which]);
+}
+
 int
 lm_batch_fetched(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *status, const char *output_ref,
-	const char *error_ref, const char *error_class, const char *error_text, struct lm_err *err)
+	const char *error_ref, const char *error_class, const char *error_text, const struct lm_digest *const digests[2],
+	struct lm_err *err)
 {
 	LM_AUTO(lm_change_end) struct lm_change change = {};
 	LM_AUTO(lm_free_ptr) char *clean_status = lm_runs_clean(status, LM_RUNS_REF_MAX);
@@ -190,10 +197,10 @@ lm_batch_fetched(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq
 	if (lm_change_begin_batch(&change, runs, lease, seq, STATE(ACTIVE) | STATE(FETCHED), err) < 0 ||
 		LM_DO(runs, nullptr, err,
 			"UPDATE batches SET state = ?, status = ?, output_ref = ?, error_ref = ?, error_class = ?, error_text "
-			"= ?,"
+			"= ?, output_digest = ?, error_digest = ?,"
 			" failures = 0, next_try_at_ms = 0 WHERE run = ? AND seq = ?",
 			lm_i(LM_BATCH_FETCHED), lm_t(clean_status), lm_t(output), lm_t(error), lm_t(clean_class),
-			lm_t(clean_text), lm_i(lease->run), lm_i(seq)) < 0)
+			lm_t(clean_text), digest_value(digests, 0), digest_value(digests, 1), lm_i(lease->run), lm_i(seq)) < 0)
 		return -1;
 	return lm_change_commit(&change, err);
 }
@@ -201,7 +208,18 @@ lm_batch_fetched(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq
 #define BATCH_COLUMNS \
 	"seq, state, item_count, bytes, tokens, request_digest, input_ref, provider_batch_id, status, output_ref, error_ref," \
 	" intent_at_s, next_try_at_ms, failures, error_class, error_text, output_consumed, error_consumed," \
-	" (SELECT until_ms FROM leases WHERE leases.run = batches.run AND leases.unit = batches.seq)"
+	" (SELECT until_ms FROM leases WHERE leases.run = batches.run AND leases.unit = batches.seq)," \
+	" output_digest, error_digest"
+
+static int
+read_digest(struct lm_stmt *stmt, int column, struct lm_digest *out, bool *has, struct lm_err *err)
+{
+	const char *text = lm_stmt_text(stmt, column);
+	*has = text != nullptr;
+	if (*has && !lm_digest_parse(lm_str_of(text), out))
+		return lm_err_set(err, LM_E_INTEGRITY, "the store has a batch with a damaged digest");
+	return 0;
+}
 
 static int
 read_batch(struct lm_stmt *stmt, struct lm_batch_row *out, struct lm_err *err)
@@ -212,9 +230,8 @@ read_batch(struct lm_stmt *stmt, struct lm_batch_row *out, struct lm_err *err)
 	out->item_count = lm_stmt_u64(stmt, column++);
 	out->bytes = lm_stmt_u64(stmt, column++);
 	out->tokens = lm_stmt_u64(stmt, column++);
-	const char *digest = lm_stmt_text(stmt, column++);
-	if (digest != nullptr && !lm_digest_parse(lm_str_of(digest), &out->request_digest))
-		return lm_err_set(err, LM_E_INTEGRITY, "the store has a batch with a damaged digest");
+	if (read_digest(stmt, column++, &out->request_digest, &out->has_request_digest, err) < 0)
+		return -1;
 	out->input_ref = lm_stmt_dup(stmt, column++);
 	out->provider_batch_id = lm_stmt_dup(stmt, column++);
 	out->status = lm_stmt_dup(stmt, column++);
@@ -228,7 +245,10 @@ read_batch(struct lm_stmt *stmt, struct lm_batch_row *out, struct lm_err *err)
 	out->consumed_bytes[0] = lm_stmt_u64(stmt, column++);
 	out->consumed_bytes[1] = lm_stmt_u64(stmt, column++);
 	out->has_lease = lm_stmt_text(stmt, column) != nullptr;
-	out->lease_until_ms = lm_stmt_i64(stmt, column);
+	out->lease_until_ms = lm_stmt_i64(stmt, column++);
+	for (size_t i = 0; i < LM_COUNT(out->answer_digests); i++)
+		if (read_digest(stmt, column++, &out->answer_digests[i], &out->has_answer_digest[i], err) < 0)
+			return -1;
 	return 0;
 }
 

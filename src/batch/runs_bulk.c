@@ -6,8 +6,8 @@
 
 #define INSERT_ITEM \
 	"INSERT INTO items (run, idx, item_id, source, row_offset, row_length, status, attempts, returns, batch, sequence, " \
-	"error)" \
-	" VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0)"
+	"error, row_check)" \
+	" VALUES (?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, ?)"
 
 // Who had the id of this row before?
 static int
@@ -38,6 +38,7 @@ insert_rows(struct lm_change *change, const struct lm_ingest_slice *slice, size_
 		lm_stmt_bind_i64(stmt, 4, slice->source);
 		lm_stmt_bind_i64(stmt, 5, (int64_t)item->row_offset);
 		lm_stmt_bind_i64(stmt, 6, item->row_length);
+		lm_stmt_bind_i64(stmt, 7, (int64_t)item->row_check);
 		int rc = lm_stmt_step(stmt, err);
 		lm_stmt_again(stmt);
 		if (rc == 0)
@@ -81,7 +82,8 @@ settle_rows(struct lm_change *change, const struct lm_settled *rows, size_t coun
 		    "UPDATE items SET status = ?, attempts = ?, returns = ?, sequence = ?, error = ? WHERE run = ? AND idx = ?",
 		    &update, err) < 0 ||
 		LM_QUERY(runs, &insert, err,
-			"INSERT INTO results (run, sequence, idx, file, line_offset, line_length) VALUES (?, ?, ?, ?, ?, ?)",
+			"INSERT INTO results (run, sequence, idx, file, line_offset, line_length, line_check)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?)",
 			lm_i(change->run.key)) < 0)
 		return -1;
 	lm_stmt_bind_i64(update, 6, change->run.key);
@@ -102,6 +104,7 @@ settle_rows(struct lm_change *change, const struct lm_settled *rows, size_t coun
 		lm_stmt_bind_i64(insert, 4, row->file);
 		lm_stmt_bind_i64(insert, 5, (int64_t)row->offset);
 		lm_stmt_bind_i64(insert, 6, row->length);
+		lm_stmt_bind_i64(insert, 7, (int64_t)row->check);
 		if (lm_stmt_step(insert, err) < 0)
 			return -1;
 		lm_stmt_again(insert);

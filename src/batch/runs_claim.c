@@ -20,6 +20,7 @@ take_rows(struct claim *claim, struct lm_stmt *stmt, struct lm_err *err)
 			.row_offset = lm_stmt_u64(stmt, 1),
 			.row_length = (uint32_t)lm_stmt_i64(stmt, 2),
 			.attempts = (uint32_t)lm_stmt_i64(stmt, 3),
+			.row_check = lm_stmt_u64(stmt, 5),
 		};
 		if (lm_stmt_i64(stmt, 4) == LM_STORED_RETRYABLE)
 			claim->retryable++;
@@ -32,11 +33,11 @@ static int
 take_waiting(struct lm_change *change, uint64_t limit, struct claim *claim, struct lm_err *err)
 {
 	static const char again_sqlite[] =
-		"SELECT idx, row_offset, row_length, attempts, status FROM items INDEXED BY items_again"
+		"SELECT idx, row_offset, row_length, attempts, status, row_check FROM items INDEXED BY items_again"
 		" WHERE run = ? AND status IN (4, 6) ORDER BY idx LIMIT ?";
-	static const char again_postgres[] = "SELECT idx, row_offset, row_length, attempts, status FROM items"
+	static const char again_postgres[] = "SELECT idx, row_offset, row_length, attempts, status, row_check FROM items"
 					     " WHERE run = ? AND status IN (4, 6) ORDER BY idx LIMIT ?";
-	static const char fresh[] = "SELECT idx, row_offset, row_length, attempts, status FROM items"
+	static const char fresh[] = "SELECT idx, row_offset, row_length, attempts, status, row_check FROM items"
 				    " WHERE run = ? AND idx >= ? ORDER BY idx LIMIT ?";
 	struct lm_runs *runs = change->runs;
 	struct lm_run_state *run = &change->run;

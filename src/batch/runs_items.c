@@ -29,7 +29,8 @@ lm_items_release(struct lm_items *items)
 	" r.line_offset, r.line_length," \
 	" CASE WHEN i.error > 0 THEN (SELECT class FROM errors WHERE errors.run = i.run AND errors.key = i.error) END," \
 	" CASE WHEN i.error > 0 THEN (SELECT text FROM errors WHERE errors.run = i.run AND errors.key = i.error) END," \
-	" CASE WHEN i.status = 1 THEN (SELECT state FROM batches WHERE batches.run = i.run AND batches.seq = i.batch) END"
+	" CASE WHEN i.status = 1 THEN (SELECT state FROM batches WHERE batches.run = i.run AND batches.seq = i.batch) END," \
+	" i.row_check, r.line_check"
 
 static enum lm_item_status
 status_of(int64_t stored, int64_t batch_state)
@@ -50,12 +51,14 @@ read_item(struct lm_stmt *stmt, struct lm_item *out)
 		.source = (uint32_t)lm_stmt_i64(stmt, 2),
 		.row_offset = lm_stmt_u64(stmt, 3),
 		.row_length = (uint32_t)lm_stmt_i64(stmt, 4),
+		.row_check = lm_stmt_u64(stmt, 15),
 		.status = status_of(lm_stmt_i64(stmt, 5), lm_stmt_i64(stmt, 14)),
 		.attempts = (uint32_t)lm_stmt_i64(stmt, 6),
 		.sequence = lm_stmt_u64(stmt, 8),
 		.file = (uint8_t)lm_stmt_i64(stmt, 9),
 		.offset = lm_stmt_u64(stmt, 10),
 		.length = (uint32_t)lm_stmt_i64(stmt, 11),
+		.check = lm_stmt_u64(stmt, 16),
 	};
 	if (out->length > 0)
 		out->batch = lm_stmt_i64(stmt, 7);

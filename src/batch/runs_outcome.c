@@ -47,6 +47,7 @@ settle_outcome(struct lm_change *change, const struct lm_outcome *outcome, uint3
 		.file = outcome->file,
 		.offset = outcome->offset,
 		.length = outcome->length,
+		.check = outcome->check,
 	};
 	if (outcome->status == LM_ITEM_COMPLETED)
 		return 0;

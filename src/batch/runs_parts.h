@@ -22,6 +22,7 @@ enum {
 };
 enum { LM_RUNS_CHUNK = 5000 }; // rows in memory at a time
 
+enum { LM_RUNS_APPLICATION_ID = 0x6C6D6261 }; // "lmba": SQLite files of ours, from version 2 on
 extern const char *const lm_runs_sqlite_schema[];
 extern const size_t lm_runs_sqlite_schema_count;
 extern const char *const lm_runs_postgres_schema[];
@@ -149,7 +150,7 @@ struct lm_settled {
 	uint8_t file;
 	uint64_t sequence; // set by lm_bulk_settle for terminal ones
 	int64_t error;
-	uint64_t offset;
+	uint64_t offset, check;
 	uint32_t length;
 };
 // Which outcomes are waited for in this batch? attempts[i] and returns[i] of the item, or attempts[i] UINT32_MAX.

@@ -266,9 +266,18 @@ static const char postgres_1[] =
 	" scope TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"
 	" reserved BIGINT NOT NULL"
 	")";
+
+// What lines and files have to be when they are read again, as far as it was recorded; and whose file this is.
+#define CHECKS(integer, text) \
+	"ALTER TABLE items ADD COLUMN row_check " integer " NOT NULL DEFAULT 0;" \
+	"ALTER TABLE results ADD COLUMN line_check " integer " NOT NULL DEFAULT 0;" \
+	"ALTER TABLE batches ADD COLUMN output_digest " text ";" \
+	"ALTER TABLE batches ADD COLUMN error_digest " text
+static const char sqlite_2[] = CHECKS("INTEGER", "TEXT") ";PRAGMA application_id = 1819107937";
+static const char postgres_2[] = CHECKS("BIGINT", "TEXT COLLATE \"C\"");
 // clang-format on
 
-const char *const lm_runs_sqlite_schema[] = { sqlite_1 };
+const char *const lm_runs_sqlite_schema[] = { sqlite_1, sqlite_2 };
 const size_t lm_runs_sqlite_schema_count = LM_COUNT(lm_runs_sqlite_schema);
-const char *const lm_runs_postgres_schema[] = { postgres_1 };
+const char *const lm_runs_postgres_schema[] = { postgres_1, postgres_2 };
 const size_t lm_runs_postgres_schema_count = LM_COUNT(lm_runs_postgres_schema);

@@ -99,7 +99,7 @@ def test_four_processes_make_the_tables(postgres_store):
     texts = sorted(maker.communicate(timeout=60)[1] for maker in makers)
     assert texts[0] == ""
     assert all("there is a run 'r1' already" in text for text in texts[1:]), texts
-    assert postgres_store.query("SELECT version FROM schema_version") == [["1"]]
+    assert postgres_store.query("SELECT version FROM schema_version") == [["2"]]
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])

@@ -10,7 +10,7 @@ import paths
 import postgres
 
 SAMPLES = paths.ROOT / "tests" / "cases" / "batch"
-VERSIONS = [1]
+VERSIONS = [1, 2]
 CURRENT = VERSIONS[-1]
 WORK = ["work", "last", "7", "9000000"]
 TOTALS = "SELECT pending, queued, submitted, completed, retryable, permanent, active_batches FROM runs"

@@ -95,7 +95,7 @@ store_add(struct run_store *store, uint32_t source, size_t first, size_t count, 
 	char(*ids)[32] = lm_alloc_array(count, sizeof *ids);
 	for (size_t i = 0; i < count; i++) {
 		(void)snprintf(ids[i], sizeof ids[i], "item-%zu", first + i);
-		items[i] = (struct lm_new_item){ lm_str_of(ids[i]), (first + i) * 100, 99 };
+		items[i] = (struct lm_new_item){ lm_str_of(ids[i]), (first + i) * 100, 99, first + i + 1 };
 	}
 	struct lm_ingest_slice slice = {
 		.source = source,
@@ -163,8 +163,8 @@ store_fetch(struct run_store *store, const struct batch_work *work)
 {
 	store_activate(store, work);
 	must(store,
-		lm_batch_fetched(
-			store->runs, &work->lease, work->seq, "completed", "out-1", nullptr, nullptr, nullptr, &store->err));
+		lm_batch_fetched(store->runs, &work->lease, work->seq, "completed", "out-1", nullptr, nullptr, nullptr, nullptr,
+			&store->err));
 }
 
 static inline void

@@ -73,6 +73,99 @@ def test_answers_that_were_cut_before_they_were_taken_in(batch, provider):
     check_sent_once(provider, ITEMS)
 
 
+def cut_at_a_line(data):
+    return b"".join(data.splitlines(keepends=True)[:-3])
+
+
+def with_other_words(data):
+    return data.replace(b"prompt ", b"PROMPT ")
+
+
+@pytest.mark.parametrize("damage", [cut_at_a_line, with_other_words, lambda data: b""])
+def test_answers_that_were_changed_before_they_were_taken_in(batch, provider, damage):
+    """Whole lines that are missing are no rows that the provider did not answer: to send those again would be paid for twice."""
+    batch.start("run", "--max-requests", "100", LAMINA_KILL_POINT="batch: fetched recorded")
+    batch.wait("run", LAMINA_KILL_POINT="batch: fetched recorded")
+    for path in (batch.artifacts / "run" / "answers").iterdir():
+        path.write_bytes(damage(path.read_bytes()))
+    told = batch.wait("run").ok()
+    assert "are damaged, and are fetched again\n" in told.err
+    rows = batch.rows("run")
+    assert [(row["attempt_count"], row["output_text"]) for row in rows] == [(1, row["metadata"]["p"]) for row in rows]
+    check_sent_once(provider, ITEMS)
+
+
+def test_answers_that_were_changed_while_they_were_taken_in(batch, provider):
+    """Half of them are in the store when the other half is lost."""
+    batch.start("run", LAMINA_KILL_POINT="batch: answers taken in")
+    assert killed(batch.wait("run", LAMINA_KILL_POINT="batch: answers taken in").code)
+    [path] = (batch.artifacts / "run" / "answers").iterdir()
+    path.write_bytes(cut_at_a_line(path.read_bytes()))
+    assert "are damaged, and are fetched again\n" in batch.wait("run").ok().err
+    assert [row["status"] for row in batch.rows("run")] == ["completed"] * ITEMS
+    check_sent_once(provider, ITEMS)
+
+
+def changed(path, old, new):
+    """The file with other words in it; returns where their line begins."""
+    data = path.read_bytes()
+    assert len(old) == len(new) and old in data and new not in data
+    path.write_bytes(data.replace(old, new))
+    return data.rindex(b"\n", 0, data.index(old)) + 1
+
+
+def test_a_row_that_was_changed_before_it_was_sent(batch, provider):
+    assert killed(batch.start("run", LAMINA_KILL_POINT="batch: claimed").code)
+    path = batch.artifacts / "run" / "rows.jsonl"
+    at = changed(path, b"prompt 17 ", b"prompt ?? ")
+    told = batch.wait("run")
+    assert (told.code, told.out) == (1, "")
+    assert told.err.splitlines()[-1] == \
+        f"lamina-batch: making batch 1: the line at byte {at} of '{path}' was changed after it was recorded"
+    assert provider.items() == []
+    changed(path, b"prompt ?? ", b"prompt 17 ")  # put right
+    batch.wait("run").ok()
+    check_sent_once(provider, ITEMS)
+
+
+RESULTS = (["results"], ["results", "--format", "csv"], ["results", "--after-sequence", "0"], ["export-artifacts", "--destination-dir", "out"])
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "answers/000001_output.jsonl"])
+@pytest.mark.parametrize("command", RESULTS)
+def test_results_are_not_made_of_lines_that_were_changed(batch, name, command):
+    batch.start("run", "--no-raw-artifacts").ok()
+    batch.wait("run").ok()
+    path = batch.artifacts / "run" / name
+    at = changed(path, b"prompt 17 ", b"prompt ?? ")
+    told = batch.run(command[0], "run", *command[1:])
+    assert told.code == 1
+    assert told.err == f"lamina-batch: result of item 'item-17': the line at byte {at} of '{path}' was changed after it was recorded\n"
+    assert not (batch.folder / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["requests/000001.jsonl", "outputs/000001_output.jsonl", "outputs/000001_error.jsonl"])
+@pytest.mark.parametrize("damage", [cut_at_a_line, lambda data: data.replace(b"1", b"2")])
+def test_what_was_changed_is_not_exported(batch, provider, name, damage):
+    provider.faults({"on": "row", "contains": "prompt 3", "do": "error", "status": 400, "error": "invalid_request"})
+    batch.start("run", "--max-attempts", "1").ok()
+    batch.wait("run").ok()
+    batch.export("run").ok()
+    path = batch.artifacts / "run" / name
+    data = path.read_bytes()
+    path.unlink()  # answers have the same file under another name
+    path.write_bytes(damage(data))
+    told = batch.export("run")
+    assert (told.code, told.err) == (1, f"lamina-batch: '{path}' was changed after it was recorded\n")
+    assert (batch.exports / "run" / name).read_bytes() == data
+    path.unlink()
+    batch.run("prune-artifacts", "run", "--include-raw-output-artifacts").ok()
+    exported = batch.exports / "run" / name  # the only one that is left
+    exported.write_bytes(damage(data))
+    told = batch.export("run")
+    assert (told.code, told.err) == (1, f"lamina-batch: '{exported}' was changed after it was recorded\n")
+
+
 def test_answers_that_are_gone_before_they_were_taken_in(batch, provider):
     batch.start("run", "--max-requests", "100", LAMINA_KILL_POINT="batch: fetched recorded")
     batch.wait("run", LAMINA_KILL_POINT="batch: fetched recorded")

@@ -41,7 +41,7 @@ make(size_t count)
 	char holder[64];
 	int64_t until;
 	for (size_t i = 0; i < count; i++)
-		items[i] = (struct lm_new_item){ lm_str_of(lm_format("item-%zu", i)), i * 100, 99 };
+		items[i] = (struct lm_new_item){ lm_str_of(lm_format("item-%zu", i)), i * 100, 99, i + 1 };
 	must(lm_runs_create(runs, "r1", "0123456789abcdef", "{}", 1, &err));
 	must(lm_runs_load(runs, "r1", &row, &err));
 	must(lm_lease_take(runs, row.key, lm_runs_shared(runs) ? LM_UNIT_INGEST : LM_UNIT_RUN, "maker", 1, 2, &lease, holder,
@@ -64,7 +64,8 @@ answer(const struct lm_lease *lease, int64_t seq, uint64_t from, uint64_t count)
 			.status = LM_ITEM_COMPLETED,
 			.counts = true,
 			.offset = (from + i) * 10,
-			.length = 9 };
+			.length = 9,
+			.check = from + i + 1 };
 	must(lm_batch_consume(runs, lease, seq, outcomes, count, 0, from + count, 3, &err));
 	step();
 	lm_free(outcomes);
@@ -83,7 +84,9 @@ end(const struct lm_lease *lease, int64_t seq)
 static void
 fetch(const struct lm_lease *lease, int64_t seq)
 {
-	must(lm_batch_fetched(runs, lease, seq, "completed", "out", nullptr, nullptr, nullptr, &err));
+	struct lm_digest digest = { .bytes = { 0x12, 0x34 } };
+	const struct lm_digest *digests[] = { &digest, nullptr };
+	must(lm_batch_fetched(runs, lease, seq, "completed", "out", nullptr, nullptr, nullptr, digests, &err));
 	step();
 	end(lease, seq);
 }

@@ -176,7 +176,7 @@ reads_lines(void **state)
 		assert_int_equal(count, LM_COUNT(lengths));
 		for (size_t k = 0; k < 5 * LM_COUNT(lengths); k++) { // 5 is prime to 16: in a jumping order
 			size_t i = k * 5 % LM_COUNT(lengths);
-			assert_int_equal(lm_line_reader_at(&reader, offsets[i], lengths[i], &line, &err), 0);
+			assert_int_equal(lm_line_reader_at(&reader, offsets[i], lengths[i], 0, &line, &err), 0);
 			assert_true(is_line(line, i));
 		}
 		assert_int_equal(lm_line_reader_next(&reader, offsets[LM_COUNT(lengths)], 0, &line, &offsets[0], &err), 0);
@@ -215,7 +215,7 @@ reads_no_lines(void **state)
 	assert_int_equal(lm_line_reader_open(&reader, path, &err), 0);
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
 		char text[LM_ERR_TEXT_MAX];
-		row_int_equal(rows[i].row, lm_line_reader_at(&reader, rows[i].offset, rows[i].length, &line, &err), -1);
+		row_int_equal(rows[i].row, lm_line_reader_at(&reader, rows[i].offset, rows[i].length, 0, &line, &err), -1);
 		row_int_equal(rows[i].row, err.code, LM_E_INTEGRITY);
 		(void)snprintf(
 			text, sizeof(text), "%.*s%s'", (int)(strchr(rows[i].text, '@') - rows[i].text), rows[i].text, path);

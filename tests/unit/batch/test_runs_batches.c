@@ -70,8 +70,8 @@ what_is_kept_of_a_batch(void **)
 	must(store, lm_batch_tried(store->runs, &work.lease, 1, "finalizing", nullptr, nullptr, 7000, &store->err));
 	must_batches(store, STATE(ACTIVE), 0, 10, "1:active:0:");
 	must(store,
-		lm_batch_fetched(
-			store->runs, &work.lease, 1, "expired", "out", "err", "batch_expired", "24 hours", &store->err));
+		lm_batch_fetched(store->runs, &work.lease, 1, "expired", "out", "err", "batch_expired", "24 hours", nullptr,
+			&store->err));
 	store_consume(store, &work, nullptr, 0);
 	must(store, lm_batch_consume(store->runs, &work.lease, 1, nullptr, 0, 0, 500, 3, &store->err));
 	must(store, lm_batch_consume(store->runs, &work.lease, 1, nullptr, 0, 0, 400, 3, &store->err)); // never back
@@ -141,7 +141,8 @@ a_state_that_does_not_allow_it(void **)
 		"batch 1 of run 'r1' cannot do that: it is active");
 	must_fail(store, lm_batch_consume(store->runs, &work.lease, 1, nullptr, 0, 0, 1, 3, &store->err), LM_E_CONFLICT,
 		"batch 1 of run 'r1' cannot do that: it is active");
-	must(store, lm_batch_fetched(store->runs, &work.lease, 1, "s", nullptr, nullptr, nullptr, nullptr, &store->err));
+	must(store,
+		lm_batch_fetched(store->runs, &work.lease, 1, "s", nullptr, nullptr, nullptr, nullptr, nullptr, &store->err));
 	must_fail(store, lm_batch_unknown(store->runs, &work.lease, 1, "x", &store->err), LM_E_CONFLICT,
 		"batch 1 of run 'r1' cannot do that: it is fetched");
 	if (!lm_runs_shared(store->runs)) { // where a batch has its own lease, that is gone with it
@@ -216,7 +217,8 @@ scopes_have_room_or_not(void **)
 	assert_int_equal(lm_batch_creating(runs, &work[3].lease, 4, "f", "openai:m", 100, 1, &store->err), 1);
 	assert_int_equal(lm_batch_creating(runs, &work[1].lease, 2, "f", "openai:m", 100, 1, &store->err), 0);
 	must(store, lm_batch_active(runs, &work[0].lease, 1, "b", &store->err));
-	must(store, lm_batch_fetched(runs, &work[0].lease, 1, "completed", "o", nullptr, nullptr, nullptr, &store->err));
+	must(store,
+		lm_batch_fetched(runs, &work[0].lease, 1, "completed", "o", nullptr, nullptr, nullptr, nullptr, &store->err));
 	assert_int_equal(lm_batch_creating(runs, &work[1].lease, 2, "f", "openai:m", 100, 1, &store->err), 0);
 	store_finish(store, &work[0], true); // 60 less
 	assert_int_equal(lm_batch_creating(runs, &work[1].lease, 2, "f", "openai:m", 100, 1, &store->err), 1);

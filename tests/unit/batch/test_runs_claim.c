@@ -174,7 +174,7 @@ many_claims(void **)
 			must(store, lm_batch_active(store->runs, &work.lease, work.seq, "b", &store->err));
 			must(store,
 				lm_batch_fetched(store->runs, &work.lease, work.seq, "completed", "o", nullptr, nullptr,
-					nullptr, &store->err));
+					nullptr, nullptr, &store->err));
 			struct lm_outcome *outcomes = lm_alloc_array(used, sizeof *outcomes);
 			size_t count = 0;
 			for (size_t i = 0; i < used; i += 1 + random % 3) {

@@ -22,7 +22,8 @@ a_run_from_rows_to_results(void **)
 	assert_int_equal(store->row.active_batches, 1);
 	must_items(store, 4, 2, false, "4:submitted:0:0 5:pending:0:0");
 	must(store,
-		lm_batch_fetched(store->runs, &work.lease, 1, "completed", "out-1", "err-1", nullptr, nullptr, &store->err));
+		lm_batch_fetched(
+			store->runs, &work.lease, 1, "completed", "out-1", "err-1", nullptr, nullptr, nullptr, &store->err));
 	struct lm_outcome outcomes[] = {
 		outcome_done(3, 1),
 		outcome_failed(0, 1, LM_ITEM_PERMANENT, true),

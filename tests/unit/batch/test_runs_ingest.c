@@ -87,7 +87,8 @@ an_id_that_is_there_already(void **)
 	size_t duplicate = 0;
 	uint32_t first = 0;
 	store_add(store, 0, 0, 3, nullptr, false);
-	struct lm_new_item items[] = { { LM_STR("new"), 300, 9 }, { LM_STR("item-1"), 310, 9 }, { LM_STR("item-0"), 320, 9 } };
+	struct lm_new_item items[] = { { LM_STR("new"), 300, 9, 7 }, { LM_STR("item-1"), 310, 9, 7 },
+		{ LM_STR("item-0"), 320, 9, 7 } };
 	struct lm_ingest_slice slice = { .source = 1, .items = items, .count = 3, .checkpoint = "3", .rows_bytes = 330 };
 	assert_int_equal(add(store, &slice, &duplicate, &first), -1);
 	assert_int_equal(store->err.code, LM_E_CONFLICT);
@@ -138,7 +139,7 @@ ids_that_cannot_be(void **)
 	};
 	struct run_store *store = store_with_run();
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
-		struct lm_new_item item = { rows[i].id, 0, 9 };
+		struct lm_new_item item = { rows[i].id, 0, 9, 7 };
 		struct lm_ingest_slice slice = { .items = &item, .count = 1, .checkpoint = "1" };
 		size_t duplicate = 0;
 		uint32_t first = 0;
@@ -147,7 +148,7 @@ ids_that_cannot_be(void **)
 		row_str_equal(rows[i].row, store->err.text, rows[i].text);
 		row_true(rows[i].row, duplicate == SIZE_MAX);
 	}
-	struct lm_new_item item = { { long_id, 1024 }, 0, 9 };
+	struct lm_new_item item = { { long_id, 1024 }, 0, 9, 7 };
 	struct lm_ingest_slice slice = { .items = &item, .count = 1, .checkpoint = "1" };
 	size_t duplicate = 0;
 	uint32_t first = 0;
@@ -159,7 +160,7 @@ static void
 rows_nobody_waits_for(void **)
 {
 	struct run_store *store = store_with_run();
-	struct lm_new_item item = { LM_STR("a"), 0, 9 };
+	struct lm_new_item item = { LM_STR("a"), 0, 9, 7 };
 	struct lm_ingest_slice slice = { .source = 1, .items = &item, .count = 1, .checkpoint = "1" };
 	size_t duplicate = 0;
 	uint32_t first = 0;

@@ -86,7 +86,7 @@ who_lost_its_lease_changes_nothing(void **)
 	must_fail(store, lm_batch_unknown(store->runs, &old, 1, "x", &store->err), LM_E_CONFLICT, lost);
 	must_fail(store, lm_batch_active(store->runs, &old, 1, "b", &store->err), LM_E_CONFLICT, lost);
 	must_fail(store, lm_batch_tried(store->runs, &old, 1, nullptr, "c", "t", 1, &store->err), LM_E_CONFLICT, lost);
-	must_fail(store, lm_batch_fetched(store->runs, &old, 1, "s", nullptr, nullptr, nullptr, nullptr, &store->err),
+	must_fail(store, lm_batch_fetched(store->runs, &old, 1, "s", nullptr, nullptr, nullptr, nullptr, nullptr, &store->err),
 		LM_E_CONFLICT, lost);
 	must_fail(store, lm_batch_consume(store->runs, &old, 1, nullptr, 0, 0, 1, 1, &store->err), LM_E_CONFLICT, lost);
 	must_fail(store, lm_batch_finish(store->runs, &old, 1, false, nullptr, nullptr, 1, &store->err), LM_E_CONFLICT, lost);

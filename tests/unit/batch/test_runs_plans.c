@@ -88,9 +88,10 @@ static const struct {
 	const char *sql; // begins with
 	const char *sqlite;
 } hot[] = {
-	{ "SELECT idx, row_offset, row_length, attempts, status FROM items INDEXED BY items_again WHERE run = ? AND status IN",
+	{ "SELECT idx, row_offset, row_length, attempts, status, row_check FROM items INDEXED BY items_again WHERE run = ? AND "
+	  "status IN",
 		"SEARCH items USING INDEX items_again (run=?)" },
-	{ "SELECT idx, row_offset, row_length, attempts, status FROM items WHERE run = ? AND idx >= ? ORDER",
+	{ "SELECT idx, row_offset, row_length, attempts, status, row_check FROM items WHERE run = ? AND idx >= ? ORDER",
 		"SEARCH items USING PRIMARY KEY (run=? AND idx>?)" },
 	{ "UPDATE items SET status = 1, batch = ? WHERE", "SEARCH items USING PRIMARY KEY (run=? AND idx>? AND idx<?)" },
 	{ "UPDATE items SET status = ?, batch = 0 WHERE", "SEARCH items USING PRIMARY KEY (run=? AND idx>? AND idx<?)" },
@@ -111,9 +112,9 @@ static const struct {
 	{ "UPDATE items SET status = n.status", "Index Cond: ((run = $7) AND (idx = a.idx))" },
 	{ "SELECT n.at, i.attempts",
 		"Index Scan using items_pkey on items;         Index Cond: ((run = $2) AND (idx = n.idx))" },
-	{ "SELECT idx, row_offset, row_length, attempts, status FROM items WHERE run = ? AND status",
+	{ "SELECT idx, row_offset, row_length, attempts, status, row_check FROM items WHERE run = ? AND status",
 		"Index Scan using items_again" },
-	{ "SELECT idx, row_offset, row_length, attempts, status FROM items WHERE run = ? AND idx >=",
+	{ "SELECT idx, row_offset, row_length, attempts, status, row_check FROM items WHERE run = ? AND idx >=",
 		"Index Scan using items_pkey on items;         Index Cond: ((run = $1) AND (idx >= $2))" },
 	{ "UPDATE items SET status = 1", "Index Cond: ((run = $2) AND (idx >= $3) AND (idx <= $4))" },
 	{ "UPDATE items SET status = ?, batch = 0", "Index Cond: ((run = $2) AND (idx >= $3) AND (idx <= $4))" },
