@@ -105,6 +105,49 @@ def test_the_key_is_nowhere(runner, provider, program):
     assert (runner.folder / "runs_artifacts" / "r" / "events.jsonl").stat().st_size > 0
 
 
+KEY_OF = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
+
+
+@pytest.mark.parametrize("source", ["environment", ".env"])
+@pytest.mark.parametrize("name", KEY_OF)
+def test_the_key_is_in_no_list_of_processes(runner, provider, program, name, source):
+    """Neither arguments nor environment of the program show it while it works, and the provider got it."""
+    provider.faults({"on": "batch", "do": "wait", "polls": 100000}, api_key=CANARY)
+    runner.env |= {"OPENAI_API_KEY": None, f"{name.upper()}_BASE_URL": provider.url}
+    if source == ".env":
+        (runner.folder / ".env").write_text(f"{KEY_OF[name]}={CANARY}\n")
+    else:
+        runner.env[KEY_OF[name]] = CANARY
+    runner.start(ROWS, provider=name, poll_interval_sec=0.01).ok()
+    polls = len(provider.log())
+    process = subprocess.Popen([program, "wait", "--run-id", "r"], cwd=runner.folder, env=merged(runner.env),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while len(provider.log()) == polls:  # until it has called the provider
+            assert process.poll() is None
+        for what in "cmdline", "environ":
+            shown = Path(f"/proc/{process.pid}/{what}").read_bytes()
+            assert shown and CANARY.encode() not in shown, what
+    finally:
+        process.kill()
+        process.wait()
+    assert files_with(runner.folder, CANARY.encode()) == ([runner.folder / ".env"] if source == ".env" else [])
+
+
+@pytest.mark.parametrize("words", [{"input": "items.parquet"}, {"structured_output_class": "module:Class"}])
+def test_programs_that_are_started_get_no_key(runner, words):
+    """The layer's Python needs none."""
+    (runner.folder / "items.parquet").write_bytes(b"PAR1")
+    python = runner.folder / "python"
+    python.write_text("#!/bin/sh\nenv >seen\nexit 1\n")
+    python.chmod(0o755)
+    runner.env |= {name: CANARY for name in (*KEY_OF.values(), "GOOGLE_API_KEY")}
+    runner.env["LAMINA_BATCH_DB"] = f"{runner.folder}/{CANARY}.sqlite3"
+    assert runner.start(ROWS, python=python, **words).code != 0
+    seen = (runner.folder / "seen").read_text()
+    assert "PATH=" in seen and CANARY not in seen
+
+
 # ---- a full disk
 
 
@@ -131,7 +174,7 @@ def test_a_full_disk(runner, provider, size):
 
 def test_everything_on_postgresql(runner, postgres_server):
     runner.env |= {"LAMINA_BATCH_DB": postgres_server.dsn, "LAMINA_BATCH_DB_SCHEMA": "keys",
-                   "LAMINA_BATCH_ARTIFACTS": str(runner.folder / "artifacts")}
+                   "LAMINA_BATCH_ARTIFACTS": str(runner.folder / "artifacts"), "OPENAI_API_KEY": CANARY}
     assert runner.finished(ROWS, max_requests=7)["completed_items"] == 20
     assert [row["output_text"] for row in runner.results()] == [row["text"] for row in ROWS]
     told = runner("export-artifacts", run_id="r", destination_dir="out").json()
@@ -139,6 +182,10 @@ def test_everything_on_postgresql(runner, postgres_server):
     runner("prune-artifacts", run_id="r", include_raw_output_artifacts=True).ok()
     assert [row["output_text"] for row in runner.results()] == [row["text"] for row in ROWS]
     assert postgres_server.sql("SELECT count(*) FROM keys.items") == [["20"]]
+    tables = [row[0] for row in postgres_server.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'keys'")]
+    assert {"runs", "items", "batches"} <= set(tables)
+    for table in tables:
+        assert postgres_server.sql(f"SELECT count(*) FROM keys.{table} AS t WHERE t::text LIKE '%{CANARY}%'") == [["0"]], table
     assert said(runner("pause", run_id="r")) == "run 'r' is finished"
     assert said(runner("status", run_id="q")) == "there is no run 'q', did you mean 'r'?"
 

@@ -82,7 +82,7 @@ struct lm_batch_run {
 	struct lm_diags faults;            // of rows; shown when the command is over
 	char *db_path, *artifacts, *api_key, *record; // owned
 	const char *db_schema, *python;
-	struct lm_strings dotenv; // "NAME=VALUE"
+	struct lm_strings dotenv; // "NAME=VALUE": secrets of the environment, then those of the .env file
 	struct lm_runs *runs;
 	struct lm_run_row row; // of the run that the command is about
 	bool made;             // by this command

@@ -24,9 +24,27 @@ lm_batch_env(struct lm_batch_run *run, const char *name)
 	return value != nullptr && value[0] != '\0' ? value : nullptr;
 }
 
+// Secrets leave the environment: neither 'ps e' nor a program that is started here sees them.
+static void
+take_secrets(struct lm_strings *out)
+{
+	static const char *const names[] = { "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY",
+		"LAMINA_BATCH_DB" }; // its URL may have a password
+	for (size_t i = 0; i < LM_COUNT(names); i++) {
+		char *value = getenv(names[i]);
+		if (value == nullptr)
+			continue;
+		LM_AUTO(lm_free_ptr) char *line = lm_format("%s=%s", names[i], value);
+		lm_strings_add(out, line);
+		explicit_bzero(value, strlen(value)); // what /proc/PID/environ shows
+		(void)unsetenv(names[i]);
+	}
+}
+
 int
 lm_batch_read_dotenv(struct lm_batch_run *run, struct lm_err *err)
 {
+	take_secrets(&run->dotenv);
 	return lm_dotenv_find(".", &run->dotenv, err);
 }
 
