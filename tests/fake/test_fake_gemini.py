@@ -130,6 +130,22 @@ def test_refused(provider):
             "There is no upload '7'.")
 
 
+def test_refused_uploads(provider):
+    start = {"X-Goog-Upload-Protocol": "resumable", "X-Goog-Upload-Command": "start"}
+    refused(provider.gemini("POST", "/upload/v1beta/files", "", {**start, "X-Goog-Upload-Header-Content-Length": "2000000001"}), 400,
+            "INVALID_ARGUMENT", "The file is larger than 2000000000 bytes.")
+    refused(provider.gemini("POST", "/upload/v1beta/files", "{", start), 400, "INVALID_ARGUMENT", "Invalid JSON payload received.")
+    begun = provider.gemini("POST", "/upload/v1beta/files", "", {**start, "X-Goog-Upload-Header-Content-Length": "5"})
+    path = begun.headers["x-goog-upload-url"].removeprefix(provider.url)
+    refused(provider.call("POST", path, b"four", {"X-Goog-Upload-Offset": "0", "X-Goog-Upload-Command": "upload, finalize"}), 400,
+            "INVALID_ARGUMENT", "5 bytes were announced, and 4 came.")
+    known = "The upload is final, or the command is none that is known."
+    refused(provider.call("POST", path, b"", {"X-Goog-Upload-Command": "rewind"}), 400, "INVALID_ARGUMENT", known)
+    last = {"X-Goog-Upload-Offset": "4", "X-Goog-Upload-Command": "upload, finalize"}
+    assert provider.call("POST", path, b"5", last).status == 200
+    refused(provider.call("POST", path, b"", last), 400, "INVALID_ARGUMENT", known)
+
+
 def test_a_bad_line_fails_the_batch(provider):
     file = upload(provider, b'{"key":"a","request":{}}\n{\n')
     operation = get(provider, create(provider, file["name"]).json()["name"])

@@ -220,6 +220,32 @@ def test_answers_beyond_the_limit(call, tmp_path, to_file, announced):
 
 # ---- what is known when no answer comes
 
+def test_headers_beyond_the_limit(call):
+    lines = b"".join(b"X-%d: %s\r\n" % (n, b"x" * 80_000) for n in range(4))
+    with serve(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + lines + b"\r\n")) as peer:
+        got = call(get(peer.url("/")))
+    assert (got["rc"], got["code"], got["fate"]) == (-1, "limit", "unknown")
+    assert got["error"].endswith("the headers of the answer have more than 262144 bytes")
+
+
+def test_a_file_that_becomes_shorter(call, tmp_path):
+    """Somebody truncates a request file while it is sent: the call says so, and nobody knows what the other side made of it."""
+    path = tmp_path / "body"
+    with path.open("wb") as file:
+        file.truncate(50_000_000)
+
+    def script(connection, peer):
+        connection.read_until(count=100_000)
+        os.truncate(path, 0)
+        while connection.read_until(count=len(connection.received) + 1):
+            pass
+
+    with serve(script) as peer:
+        got = call(post(peer.url("/"), {"path": str(path), "length": 50_000_000}))
+    assert (got["rc"], got["code"], got["fate"]) == (-1, "integrity", "unknown")
+    assert got["error"].endswith(f"'{path}' became shorter while it was sent")
+
+
 def test_refused_connection(call):
     with socket.socket() as unused:  # bound, not listening: nobody else gets the port meanwhile
         unused.bind(("127.0.0.1", 0))
