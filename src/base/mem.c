@@ -89,7 +89,16 @@ struct lm_arena_block {
 	alignas(16) unsigned char bytes[];
 };
 
-enum { ARENA_BLOCK = 64 * 1024 };
+// A small arena costs little, for there is one for each layer; a large one has few blocks.
+enum { ARENA_FIRST = 1024, ARENA_LARGEST = 64 * 1024 };
+
+static size_t
+next_block(const struct lm_arena_block *last)
+{
+	if (last == nullptr)
+		return ARENA_FIRST;
+	return last->size < ARENA_LARGEST / 2 ? last->size * 2 : ARENA_LARGEST;
+}
 
 void *
 lm_arena_alloc(struct lm_arena *arena, size_t size)
@@ -99,7 +108,7 @@ lm_arena_alloc(struct lm_arena *arena, size_t size)
 	size = (size + 15) & ~(size_t)15;
 	struct lm_arena_block *block = arena->head;
 	if (block == nullptr || block->size - block->used < size) {
-		size_t room = size > ARENA_BLOCK / 4 ? size : ARENA_BLOCK;
+		size_t next = next_block(block), room = size > next / 4 ? size : next;
 		block = lm_alloc(sizeof *block + room);
 		block->size = room;
 		if (room == size && arena->head != nullptr) { // a large one goes behind the block in use

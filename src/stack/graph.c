@@ -231,7 +231,7 @@ linearize(struct lm_spec_reader *r, size_t self)
 		own += below->lower_count;
 	}
 	orders[count] = (struct order){ .layers = layer->depends, .count = count, .owner = self };
-	layer->lower = lm_arena_alloc(&spec->arena, (spec->layer_count + 1) * sizeof *layer->lower);
+	layer->lower = lm_arena_alloc(&spec->arena, (total + 1) * sizeof *layer->lower); // the runtime last
 	size_t merged = merge(r, self, orders, count + 1, layer->lower);
 	if (merged == SIZE_MAX)
 		return false;
