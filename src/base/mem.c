@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 [[noreturn]] static void
 out_of_memory(size_t size)
@@ -67,6 +70,15 @@ lm_format(const char *format, ...)
 		out_of_memory(0);
 	va_end(args);
 	return text;
+}
+
+void
+lm_mem_give_back(void)
+{
+#ifdef __GLIBC__
+	enum { KEPT_BYTES = 128 * 1024 }; // its default; setting it is what stops it from growing
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
 }
 
 void

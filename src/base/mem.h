@@ -34,6 +34,10 @@ void lm_free(void *memory);
 // For LM_AUTO on any pointer variable: frees what it points to, null is fine.
 void lm_free_ptr(void *pointer_variable);
 
+// For programs, at their start: large memory that is freed goes back to the system at once. glibc's malloc would keep more and
+// more of it, up to 64 MiB, the larger the pieces that are freed.
+void lm_mem_give_back(void);
+
 // An arena: allocations that die together. Zero-initialised is empty and ready.
 struct lm_arena {
 	struct lm_arena_block *head;

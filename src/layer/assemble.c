@@ -26,13 +26,23 @@ lm_layer_python(const struct lm_layer_spec *layer, enum lm_platform platform, ch
 	(void)snprintf(out, LM_LAYER_DIR_MAX, "%s", path);
 }
 
+static const char *
+keep(struct lm_assembly *assembly, struct lm_kept *kept, const char *text)
+{
+	if (text != kept->text)
+		*kept = (struct lm_kept){ text, text == nullptr ? nullptr : lm_arena_strdup(&assembly->out->arena, text) };
+	return kept->copy;
+}
+
 void
 lm_assembly_place(struct lm_assembly *assembly, const struct lm_entry *from, const char *path)
 {
-	char *kept = lm_arena_strdup(&assembly->out->arena, path);
-	struct lm_entry *entry = lm_entries_add(assembly->out);
-	*entry = *from;
-	entry->path = kept;
+	struct lm_entry copy = *from;
+	copy.path = lm_arena_strdup(&assembly->out->arena, path);
+	copy.link = from->link == nullptr ? nullptr : lm_arena_strdup(&assembly->out->arena, from->link);
+	copy.origin = keep(assembly, &assembly->origin, from->origin);
+	copy.content.file = keep(assembly, &assembly->file, from->content.file);
+	*lm_entries_add(assembly->out) = copy;
 }
 
 const struct lm_entry *

@@ -36,8 +36,8 @@ struct lm_layer_plan {
 };
 
 // *publishes_libraries: whether share/venv/dynlib has links (Windows: whether Library/bin has files).
-// `out` must be empty; it is finished on success, and borrows contents and their paths from the plan's entries and
-// modules: release it before them.
+// `out` must be empty; it is finished on success. Of the plan it borrows only the contents of modules, which are in memory: the
+// entries of wheels and runtime may go before it.
 // Errors name layer, platform, wheel and entry: LM_E_CONFLICT (two wheels write one path with different bytes; ambiguous
 // library links; a module collides; a file that postinstall.py writes), LM_E_SYNTAX (a wheel or the runtime archive breaks
 // its format), LM_E_UNSUPPORTED (a wheel format of the future; links to folders on Windows), LM_E_INTEGRITY.

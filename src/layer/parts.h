@@ -14,6 +14,9 @@ struct lm_assembly {
 	char site[LM_LAYER_DIR_MAX];   // "lib/python3.11/site-packages"
 	char python[LM_LAYER_DIR_MAX]; // "bin/python"
 	const char *bin;               // "bin" or "Scripts": where programs go
+	struct lm_kept {
+		const char *text, *copy;
+	} file, origin; // of the entry that was placed last: the next one most often has the same
 };
 
 // Name under which our own files appear in messages.
@@ -22,8 +25,7 @@ struct lm_assembly {
 #define LM_LAYER_DYNLIB "share/venv/dynlib"
 #define LM_LAYER_DYNLIB_WINDOWS "Library/bin"
 
-// A copy of `from` at another path; contents stay where they are.
-//   path  copied into the list's arena
+// A copy of `from` at another path, with all its strings in the list's arena; bytes in memory stay where they are.
 void lm_assembly_place(struct lm_assembly *assembly, const struct lm_entry *from, const char *path);
 // The file that an entry is, or that it leads to as a link; null when there is none, or a folder.
 const struct lm_entry *lm_entry_target(const struct lm_entries *entries, const struct lm_entry *entry);

@@ -202,15 +202,26 @@ lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err)
 	return count == 0 ? 0 : lm_sources_fetch(plan->project, sources, count, err);
 }
 
+// What a layer is assembled from: not needed once it is, and as large as the layer.
+struct parts {
+	struct lm_entries *wheels;
+	size_t wheel_count;
+	struct lm_entries runtime;
+};
+
+static void
+release_parts(struct parts *parts)
+{
+	for (size_t i = 0; i < parts->wheel_count; i++)
+		lm_entries_release(&parts->wheels[i]);
+	lm_free(parts->wheels);
+	lm_entries_release(&parts->runtime);
+}
+
 static void
 release_assembled(struct lm_assembled *assembled)
 {
 	lm_entries_release(&assembled->entries);
-	for (size_t i = 0; i < assembled->wheel_count; i++)
-		lm_entries_release(&assembled->wheels[i]);
-	lm_free(assembled->wheels);
-	lm_entries_release(&assembled->runtime);
-	*assembled = (struct lm_assembled){};
 }
 
 static int
@@ -239,7 +250,7 @@ lower_layers(struct lm_work_plan *plan, const struct lm_work *work, struct lm_lo
 }
 
 static int
-gather(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *out, struct lm_layer_wheel *wheels,
+gather(struct lm_work_plan *plan, struct lm_work *work, struct parts *out, struct lm_layer_wheel *wheels,
 	struct lm_arena *arena, struct lm_err *err)
 {
 	out->wheels = lm_alloc_array(work->sources.count, sizeof *out->wheels);
@@ -266,18 +277,19 @@ assemble(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *o
 	const struct lm_layer_spec *spec = &project->spec.layers[work->layer];
 	const struct lm_layer_modules *modules = &project->modules[work->layer];
 	struct lm_store *store = nullptr;
+	LM_AUTO(release_parts) struct parts parts = {};
 	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
 	LM_AUTO(lm_free_ptr) struct lm_layer_wheel *wheels = lm_alloc_array(work->sources.count, sizeof *wheels);
 	LM_AUTO(lm_free_ptr) struct lm_lower_layer *lower = lm_alloc_array(spec->lower_count, sizeof *lower);
 	if (lm_project_store(project, &store, err) < 0 || lower_layers(plan, work, lower, err) < 0)
 		return -1;
-	if (gather(plan, work, out, wheels, &arena, err) < 0)
+	if (gather(plan, work, &parts, wheels, &arena, err) < 0)
 		return lm_err_wrap(err, "layer '%s'", spec->name);
 	struct lm_layer_plan layer = { .spec = &project->spec,
 		.layer = work->layer,
 		.platform = work->platform,
 		.install_target = project->locks[work->layer].install_target,
-		.runtime = work->sources.needs_runtime ? &out->runtime : nullptr,
+		.runtime = work->sources.needs_runtime ? &parts.runtime : nullptr,
 		.wheels = wheels,
 		.wheel_count = work->sources.count,
 		.lower = lower,

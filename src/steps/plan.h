@@ -32,12 +32,9 @@ struct lm_work_plan {
 [[nodiscard]] int lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err);
 void lm_work_plan_release(struct lm_work_plan *plan);
 
-// The entries of one layer, with everything they point into.
+// The entries of one layer.
 struct lm_assembled {
 	struct lm_entries entries;
-	struct lm_entries *wheels;
-	size_t wheel_count;
-	struct lm_entries runtime;
 };
 
 // Do something with the entries of a layer. When its sources turn out to be damaged while they are read, they are set aside

@@ -123,6 +123,7 @@ int
 main(int argc, char **argv)
 {
 	struct lm_err err = {};
+	lm_mem_give_back();
 	lm_out_init();
 	int rc = lm_answer_plainly(&lm_lamina, argc, argv, &err);
 	if (rc == 0)
