@@ -1,7 +1,7 @@
 #include "archive/scan_parts.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include "archive/libarchive.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -106,6 +106,8 @@ open_source(struct lm_stream *stream, const struct lm_scan_source *source, bool 
 static int
 make_stream(struct lm_stream **out, const struct lm_scan_source *source, bool raw, struct lm_err *err)
 {
+	if (lm_libarchive_load(err) < 0)
+		return -1;
 	LM_AUTO(lm_stream_close) struct lm_stream *stream = lm_alloc(sizeof *stream);
 	stream->feed.fd = -1;
 	stream->archive = archive_read_new();

@@ -1,7 +1,7 @@
 #include "archive/unpack_parts.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include "archive/libarchive.h"
+
 #include <string.h>
 
 enum { BLOCK_BYTES = 1024 * 1024, SPECIAL_BITS = 07000 };
@@ -144,6 +144,8 @@ open_archive(struct unpacking *unpacking, struct archive *archive, struct lm_err
 int
 unpack_read_tar(struct unpacking *unpacking, struct lm_err *err)
 {
+	if (lm_libarchive_load(err) < 0)
+		return -1;
 	LM_AUTO(free_archive) struct archive *archive = archive_read_new();
 	if (archive == nullptr)
 		return lm_err_set(err, LM_E_LIMIT, "out of memory while reading archive '%s'", unpacking->origin);

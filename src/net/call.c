@@ -76,7 +76,6 @@ make_line(void)
 {
 	struct line *line = lm_alloc(sizeof *line);
 
-	lm_transfer_library();
 	line->multi = curl_multi_init();
 	line->easy = curl_easy_init();
 	if (line->multi != nullptr && line->easy != nullptr)

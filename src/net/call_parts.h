@@ -2,9 +2,9 @@
 #pragma once
 
 #include "net/call.h"
+#include "net/curl.h"
 #include "os/file.h"
 
-#include <curl/curl.h>
 
 // A request body as a stream. Zero-initialised is empty.
 struct lm_call_body {

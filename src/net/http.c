@@ -2,11 +2,11 @@
 #include "net/http.h"
 
 #include "base/mem.h"
+#include "net/curl.h"
 #include "net/transfer.h"
 #include "os/cancel.h"
 #include "os/clock.h"
 
-#include <curl/curl.h>
 #include <inttypes.h>
 
 enum {
@@ -186,7 +186,8 @@ int
 lm_http_fetch(struct lm_download *downloads, size_t count, const struct lm_http_options *options, const struct lm_sink *sink,
 	struct lm_err *err)
 {
-	lm_transfer_library();
+	if (lm_curl_load(err) < 0)
+		return -1;
 	LM_AUTO(release)
 	struct batch batch = {
 		.multi = curl_multi_init(),

@@ -9,7 +9,6 @@
 #include <lamina/version.h>
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 
 enum {
@@ -19,20 +18,6 @@ enum {
 };
 
 static char *trusted_certificates;
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void
-init_library(void)
-{
-	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-void
-lm_transfer_library(void)
-{
-	(void)pthread_once(&once, init_library);
-}
 
 const char *
 lm_transfer_trusted(void)

@@ -1,11 +1,11 @@
 // One download: its attempts, and what each of them came to. For this module only.
 #pragma once
 
+#include "net/curl.h"
 #include "net/http.h"
 #include "net/partial.h"
 #include "net/url.h"
 
-#include <curl/curl.h>
 
 enum lm_verdict {
 	LM_VERDICT_DONE,
@@ -50,7 +50,5 @@ enum lm_verdict lm_transfer_finish(struct lm_transfer *transfer, CURLcode result
 // Free all; what was received stays for a later resume unless the failure says that it is wrong.
 void lm_transfer_release(struct lm_transfer *transfer);
 
-// Make libcurl ready, once per process, from any thread.
-void lm_transfer_library(void);
 // What lm_http_trust was told, or null.
 const char *lm_transfer_trusted(void);

@@ -2,8 +2,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-
-#include <curl/curl.h>
+#include "net/curl.h"
 
 static void
 release_url(CURLU **handle)
@@ -37,6 +36,8 @@ lm_url_check(const char *url, enum lm_url_scheme *scheme, char **shown, struct l
 {
 	static const CURLUPart hidden[] = { CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_QUERY,
 		CURLUPART_FRAGMENT };
+	if (lm_curl_load(err) < 0)
+		return -1;
 	LM_AUTO(release_url) CURLU *handle = curl_url();
 	LM_AUTO(release_part) char *text = nullptr;
 
