@@ -5,7 +5,6 @@
 #include "net/curl.h"
 #include "os/file.h"
 
-
 // A request body as a stream. Zero-initialised is empty.
 struct lm_call_body {
 	const struct lm_http_piece *pieces; // borrowed

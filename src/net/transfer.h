@@ -6,7 +6,6 @@
 #include "net/partial.h"
 #include "net/url.h"
 
-
 enum lm_verdict {
 	LM_VERDICT_DONE,
 	LM_VERDICT_RETRY, // err says why, pause_ms when at the earliest
