@@ -3,6 +3,7 @@
 import configparser
 import importlib.machinery
 import importlib.util
+import os
 
 import paths
 import pytest
@@ -25,26 +26,51 @@ def coverage(tmp_path, monkeypatch):
     return script
 
 
-@pytest.mark.parametrize("floors, found", [
-    ("[text]\nlines = 95\n[net]\nlines = 0\n", []),
-    ("[text]\nlines = 95.1\n[net]\nlines = 0\n", ["module 'text': 95.0 % of its lines are run by tests, and the floor is 95.1 %"]),
-    ("[text]\nlines = 95\n", ["module 'net' has no floor in misc/coverage_floors.ini"]),
-    ("[text]\nlines = 95\n[net]\nlines = 0\n[old]\nlines = 1\n", ["misc/coverage_floors.ini: [old] is no module of src/"]),
+FLOORS = "[text]\nlines = 95\nbranches = 50\n[net]\nlines = 0\nbranches = 100\n"
+
+
+@pytest.mark.parametrize("was, now, found", [
+    ("", "", []),
+    ("lines = 95", "lines = 95.1", ["module 'text': 95.0 % of its lines are run by tests, and the floor is 95.1 %"]),
+    ("branches = 50", "branches = 51", ["module 'text': 50.0 % of its branches are run by tests, and the floor is 51.0 %"]),
+    ("branches = 50", "", ["module 'text' has no floor for branches in misc/coverage_floors.ini"]),
+    ("[net]\nlines = 0\nbranches = 100\n", "", ["module 'net' has no floor for lines in misc/coverage_floors.ini",
+                                                "module 'net' has no floor for branches in misc/coverage_floors.ini"]),
+    ("[net]", "[old]\nlines = 1\n[net]", ["misc/coverage_floors.ini: [old] is no module of src/"]),
 ])
-def test_floors(coverage, tmp_path, capsys, floors, found):
-    (tmp_path / "misc" / "coverage_floors.ini").write_text(floors)
+def test_floors(coverage, tmp_path, capsys, was, now, found):
+    (tmp_path / "misc" / "coverage_floors.ini").write_text(FLOORS.replace(was, now))
     assert coverage.judge(COUNTED) == found
     table = capsys.readouterr().out.splitlines()
-    assert table[0].split() == ["MODULE", "LINES", "FLOOR", "BRANCHES"]
+    assert table[0].split() == ["MODULE", "LINES", "FLOOR", "BRANCHES", "FLOOR"]
     assert [line.split()[:2] for line in table[1:3]] == [["net", "0.0%"], ["text", "95.0%"]]
+    assert [line.split()[3] for line in table[1:3]] == ["100.0%", "50.0%"]
     assert table[3] == "report: zig-out-coverage/html/index.html"
 
 
-def test_every_module_has_a_floor():
+def test_what_fails_is_told(coverage, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(coverage, "FILE_TIMEOUT_S", 1)
+    programs = {}
+    for name, body in (("fine", "exit 0"), ("empty", "exit 5"), ("broken", "echo got 1; echo want 2 >&2; exit 1"), ("late", "echo begun; read x <> \"$0.fifo\"")):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755)
+        programs[name] = [str(program)]
+    os.mkfifo(tmp_path / "late.fifo")
+    failed = coverage.run_all(list(programs.values()), os.environ)
+    assert failed == [(programs["broken"], "got 1\nwant 2\n"), (programs["late"], "begun\n\nnot done after 1 s")]
+    told = [line.split()[2:] for line in capfd.readouterr().err.splitlines()]
+    assert sorted(told) == [["FAILED", "broken"], ["FAILED", "late"], ["ok", "empty"], ["ok", "fine"]]
+
+
+def test_every_module_has_floors():
     floors = configparser.ConfigParser()
     floors.read(paths.ROOT / "misc" / "coverage_floors.ini", encoding="utf-8")
     assert sorted(floors.sections()) == sorted(path.name for path in (paths.ROOT / "src").iterdir() if path.is_dir())
+    assert {tuple(sorted(floors[name])) for name in floors.sections()} == {("branches", "lines")}
 
 
-def test_folders_of_tests_are_there(coverage):
-    assert [name for name in coverage.FOLDERS if not list((paths.ROOT / "tests" / name).glob("test_*.py"))] == []
+def test_tests_are_there(coverage, monkeypatch):
+    monkeypatch.setattr(coverage, "ROOT", paths.ROOT)
+    files = {name: coverage.files_of(name) for name in coverage.TESTS}
+    assert [name for name, found in files.items() if not found or not all(path.is_file() for path in found)] == []
