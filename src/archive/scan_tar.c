@@ -199,8 +199,6 @@ special_name(unsigned type)
 		return "character device";
 	case AE_IFIFO:
 		return "fifo";
-	case AE_IFSOCK:
-		return "socket";
 	default:
 		return "member of an unknown type";
 	}

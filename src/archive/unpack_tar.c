@@ -78,8 +78,6 @@ read_entry(struct unpacking *unpacking, struct archive *archive, struct archive_
 		return unpack_bad(unpacking, name, err, "is a device");
 	case AE_IFIFO:
 		return unpack_bad(unpacking, name, err, "is a fifo");
-	case AE_IFSOCK:
-		return unpack_bad(unpacking, name, err, "is a socket");
 	default:
 		return unpack_bad(unpacking, name, err, "is of an unknown type");
 	}

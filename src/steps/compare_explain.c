@@ -32,12 +32,6 @@ compare_say(json_t *list, const char *format, ...)
 	(void)json_array_append_new(list, compare_text(text));
 }
 
-static const char *
-known(const char *text)
-{
-	return text != nullptr ? text : "unknown";
-}
-
 // What made the archive, as well as it is known.
 static const char *
 compressor(const struct lm_side *side)
@@ -185,7 +179,7 @@ explain_metadata(struct lm_comparison *comparison)
 	}
 	if (a->time != nullptr && b->time != nullptr && strcmp(a->time, b->time) != 0) {
 		compare_say(comparison->findings, "the content is equal, the time of the entries is not: %s in a, %s in b",
-			known(a->time), known(b->time));
+			a->time, b->time);
 		said = true;
 	}
 	if (said)

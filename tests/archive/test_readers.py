@@ -167,6 +167,26 @@ def test_zip_times(write, tmp_path, monkeypatch, mtime, want):
         assert reader.getinfo("a").date_time == want
 
 
+X86_64 = b"\x7fELF\2\1\1" + bytes(9) + b"\3\0\x3e\0"
+AARCH64 = b"\x7fELF\2\1\1" + bytes(9) + b"\3\0\xb7\0"
+
+
+@pytest.mark.parametrize("head, level, filters", [
+    (b"text", "6", ["lzma2"]), (X86_64, "0", ["x86", "lzma2"]), (X86_64, "9", ["x86", "lzma2"]),
+    (AARCH64, "6", ["lzma2"]), (AARCH64, "9", ["arm64", "lzma2"])])
+def test_xz_filters_follow_the_code(write, tmp_path, head, level, filters):
+    """Machine code is compressed through the filter for its processor; that of ARM is for levels whose readers must be new anyway."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/program").write_bytes(head + bytes(i * i % 251 for i in range(20_000)))
+    path = tmp_path / "a.tar.xz"
+    write(tmp_path / "tree", path, "--format", "tar.xz", "--level", level).ok()
+    lines = [line.split("\t") for line in quiet("xz", "--robot", "--list", "-vv", path).splitlines()]
+    told = [[word.lstrip("-").split("=")[0] for word in line[-1].split()] for line in lines if line[0] == "block"]
+    assert told == [filters]
+    with tarfile.open(path) as reader:
+        assert reader.extractfile("program").read() == (tmp_path / "tree/program").read_bytes()
+
+
 @pytest.mark.parametrize("format", [*TARS, "zip"])
 @pytest.mark.parametrize("prefix", [None, "layer"])
 def test_empty(write, tmp_path, format, prefix):

@@ -97,6 +97,18 @@ def test_a_stale_lock_is_an_error(small, text):
         "'lamina lock --if-needed' locks it\n")
 
 
+@pytest.mark.parametrize("layers, said", [
+    ({}, "'{path}' has no layer of any platform"),
+    ({"runtimes": [{"layer_name": "base", "target_platform": "plan9_mips"}]},
+        "'{path}' was published for 'plan9_mips', a platform that is not known"),
+])
+def test_nothing_that_could_be_built(small, text, layers, said):
+    manifest = small.folder / "manifest.json"
+    manifest.write_text(json.dumps({"layers": layers}))
+    result = text(expected=manifest)
+    assert (result.code, result.out, result.err) == (1, "", f"lamina: {said.format(path=manifest)}\n")
+
+
 def test_metadata_alone_are_enough(small, text):
     for archive in small.out.glob("*.tar.zst"):
         archive.unlink()

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import struct
 import subprocess
 import tarfile
 import zipfile
 
 import pytest
 
+import rawzip
 from handmade import Entry, folder, link, tar_bytes, write, write_zip, zstd
 
 BASE = [folder("app"), Entry("app/a.txt", b"one\n"), folder("app/lib"), Entry("app/lib/b.py", b"x = 1\n", mode=0o755),
@@ -57,6 +59,7 @@ CHANGES = {
     "uid": (changed(1, uid=1000), "  changed  a.txt: owner 0:0 (root:root) -> 1000:0 (root:root)\n"),
     "gid": (changed(1, gid=7), "  changed  a.txt: owner 0:0 (root:root) -> 0:7 (root:root)\n"),
     "owner name": (changed(1, user="joe", group="staff"), "  changed  a.txt: owner 0:0 (root:root) -> 0:0 (joe:staff)\n"),
+    "block device": ([*BASE, Entry("app/disk", kind="block")], "  added    disk: block device\n"),
     "added": ([*BASE, Entry("app/z", b"12345")], "  added    z: file of 5 bytes\n"),
     "removed": ([entry for entry in BASE if not entry.name.endswith("a.txt")], "  removed  a.txt: file of 4 bytes\n"),
     "added folder": ([*BASE, folder("app/z")], "  added    z: folder\n"),
@@ -131,6 +134,37 @@ def test_zip_levels(run_lamina, tmp_path):
         "the content is equal, the zips are not: in how members are compressed, or in their records"]
 
 
+def unix_owner(uid, gid):
+    """The extra field of Info-ZIP that has numbers of any length."""
+    numbers = b"".join(struct.pack("<BI", 4, number) for number in (uid, gid))
+    return struct.pack("<HHB", 0x7875, 1 + len(numbers), 1) + numbers
+
+
+EXTRAS = {
+    "owner": (unix_owner(0, 0), unix_owner(1000, 100), "owner 0:0 -> 1000:100"),
+    "owner of one side only": (b"", unix_owner(1000, 100), None),
+    "time": (b"", struct.pack("<HHBi", 0x5455, 5, 1, 0), "time 1980-01-01T00:00:00Z -> 1970-01-01T00:00:00Z"),
+    "others": (b"", struct.pack("<HH4s", 0xcafe, 4, b"1234") + struct.pack("<HH", 0xbeef, 0),
+        "attributes nothing -> extra field cafe of 4 bytes, extra field beef of 0 bytes"),
+    "an owner of a later version": (b"", struct.pack("<HHBBB", 0x7875, 3, 2, 0, 0), None),
+    "an owner that is cut off": (b"", struct.pack("<HHBBI", 0x7875, 6, 1, 4, 1), None),
+    "an owner of too many bytes": (b"", struct.pack("<HHBBB", 0x7875, 3, 1, 9, 0), None),
+    "a group of too many bytes": (b"", struct.pack("<HHBBB", 0x7875, 3, 1, 0, 9), None),
+}
+
+
+@pytest.mark.parametrize("name", EXTRAS)
+def test_extra_fields_of_a_zip(run_lamina, tmp_path, name):
+    """What they say of a member is compared; what cannot be read says nothing."""
+    of_a, of_b, told = EXTRAS[name]
+    for file, field in (("a.zip", of_a), ("b.zip", of_b)):
+        (tmp_path / file).write_bytes(rawzip.make([rawzip.Member("app/a", b"1", extra=field)]))
+    result = run_lamina("diff", "a.zip", "b.zip", cwd=tmp_path)
+    line = f"changed  a: {told}" if told else (
+        "the content is equal, the zips are not: in how members are compressed, or in their records")
+    assert (result.code, result.out) == (3, f"different  b.zip\n  {line}\n1 of 1 layer differs\n")
+
+
 def first_difference(folder, a="gnu.tar", b="pax.tar"):
     pairs = zip((folder / a).read_bytes(), (folder / b).read_bytes())
     return next(place for place, (x, y) in enumerate(pairs) if x != y)
@@ -186,6 +220,7 @@ def test_hard_links(diff):
     assert [(entry["path"], entry["what"]) for entry in layer["entries"]] == [("b", ["hard link"])]
     assert layer["content_equal"] is True
     assert layer["entries"][0]["a"]["hard_link"] == "app/a"
+    assert "  changed  b: hard link app/a -> nothing\n" in diff(linked, copied).out
     nowhere = [folder("app"), Entry("app/a", b"same"), Entry("app/b", kind="hard", link="app/none")]
     assert "a: member 'app/b' is a hard link to nothing" in only(diff(nowhere, copied, "--json"))["findings"]
 

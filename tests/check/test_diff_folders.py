@@ -50,6 +50,70 @@ def test_metadata_alone(diff, small, b):
     assert layer["content_equal"] is False
 
 
+HEADERS = "differs though its entries are equal, in their headers: it has the members from"
+ALONE = {
+    "compressor": ({"compressor": "zstd 9"}, "none", ["the content is equal, the compressor is not: 'zstd 1' in a, 'zstd 9' in b"]),
+    "time": ({"archive_time": "2026-06-02T00:00:00Z"}, "none",
+        ["the content is equal, the time of the entries is not: 2026-06-01T00:00:00Z in a, 2026-06-02T00:00:00Z in b"]),
+    "the same segments": ({}, "same", ["the content is equal, and so is the compressor ('zstd 1'); the compressed bytes are not: "
+        "another level, or another build of it"]),
+    "other segments": ({}, "other", [f"segment 0 {HEADERS} '' to 'share/venv/metadata/venvstacks_layer.json'"]),
+    "no segments": ({}, "none",
+        ["the content is equal, the archives are not; one of them is not here, so that it cannot be said why"]),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_equal_content_of_archives_that_are_not_here(diff, small, b, name):
+    """Another archive of the same entries, of which only the metadata are left: they say why it is another."""
+    changes, segments, findings = ALONE[name]
+    record(small.out, "app-one", lambda metadata: metadata.update(compressor="zstd 1", archive_time="2026-06-01T00:00:00Z"))
+    record(b, "app-one", lambda metadata: metadata.update({"compressor": "zstd 1", "archive_time": "2026-06-01T00:00:00Z",
+        "archive_hashes": {"sha256": "0" * 64}, **changes}))
+    (b / "app-one.tar.zst").unlink()
+    path = b / META / "segments" / "app-one.json"
+    table = json.loads(path.read_text())
+    table["archive_hashes"] = {"sha256": "0" * 64}
+    if segments == "other":
+        table["segments"][0]["content_hash"] = "sha256:" + "1" * 64
+    path.write_text(json.dumps(table))
+    if segments == "none":
+        path.unlink()
+    layer = different(diff())["app-one"]
+    assert (layer["content_equal"], layer["entries"], layer["findings"]) == (True, [], findings)
+
+
+def test_a_folder_of_another_platform(diff, small):
+    b = shutil.copytree(small.two, small.folder / "b")
+    (b / "win_amd64").rename(b / "win_arm64")
+    report = diff(small.two)
+    assert {layer["target_platform"]: layer["state"] for layer in report["layers"]} == {
+        HOST: "equal", "win_amd64": "missing", "win_arm64": "added"}
+    (small.two / "win_amd64").rename(small.two / "win_arm64")
+    layer = next(layer for layer in diff(small.two)["layers"] if layer["target_platform"] == "win_arm64")
+    assert layer["findings"] == [f"{side}: its metadata say that it is for 'win_amd64'" for side in "ab"]
+
+
+def test_an_archive_that_is_a_folder(diff, b):
+    (b / "app-one.tar.zst").unlink()
+    (b / "app-one.tar.zst").mkdir()
+    assert different(diff())["app-one"]["findings"] == ["b: its archive 'app-one.tar.zst' is no file"]
+
+
+def test_a_member_outside_of_the_layer(diff, b):
+    rewrite(b, "app-one", lambda entries: [*entries, Entry("other/x", b"1")])
+    assert "b: member 'other/x' is outside of the layer's folder" in different(diff())["app-one"]["findings"]
+
+
+def test_a_folder_whose_name_is_no_text(diff, small, b):
+    """The report stays JSON."""
+    named = b.rename(small.folder / "b\udce9")
+    archive = named / "app-one.tar.zst"
+    archive.write_bytes(b"no archive")
+    finding = different(diff(small.out, named))["app-one"]["findings"][-1]
+    assert finding == f"b: '{small.folder}/b\\xe9/app-one.tar.zst' is neither a tar nor a zip"
+
+
 def test_platforms(diff, small):
     shutil.copytree(small.two, small.folder / "b")
     report = diff(small.two, code=0)
@@ -248,6 +312,11 @@ def test_segments_that_are_wrong(diff, small, b, change, said):
     assert [entry["path"] for entry in layer["entries"]] == ["share/venv/metadata/venvstacks_layer.json"]
 
 
+def test_segments_that_are_no_json(diff, b):
+    (b / META / "segments" / "app-one.json").write_text("{")
+    assert different(diff())["app-one"]["findings"] == ["b: segments/app-one.json cannot be read"]
+
+
 def test_lying_segments(diff, small, b):
     """A table that says that all is equal: the listings say otherwise."""
     rewrite(b, "app-one", lambda entries: [*entries[:-1], entries[-1].but(body=b"other")])
@@ -353,6 +422,8 @@ def test_segments_of_large_archives(diff, small, run_lamina):
     layer = different(diff(small.folder / "a"))["app-two"]
     assert entries(layer) == [(f"{SITE}/two/data/07.bin", "changed", ["bytes", "size"])]
     assert layer["entries"][0]["large"] is True
+    assert (f"  changed  {SITE}/two/data/07.bin: bytes, size 1000000 -> 7, a large change [launch module 'two']\n"
+        in run_lamina("diff", small.folder / "a", small.folder / "b").out)
 
     # the same archive with another time in one segment, honestly described
     b = small.folder / "b"

@@ -234,6 +234,8 @@ def test_all_metadata_is_lost(small):
     (["--format", "zip"], "app-one.zip", "libdeflate"),
     (["--format", "tar.gz"], "app-one.tar.gz", "libdeflate"),
     (["--level", "5"], "app-one.tar.zst", "zstd"),
+    (["--level", "fast", "--format", "tar.gz"], "app-one.tar.gz", "level 1"),
+    (["--level", "max", "--format", "tar.gz"], "app-one.tar.gz", "level 12"),
 ])
 def test_other_format(small, options, name, compressor):
     """Other bytes have another number; the content is the same, and what was published before is not taken away."""

@@ -103,6 +103,11 @@ def test_bad_source_date_epoch(small, value):
     assert refused.err == f"lamina: SOURCE_DATE_EPOCH is '{value}', not a number from 0 to 8589934591\n"
 
 
+def test_nothing_left_to_do(small):
+    refused = small.command("build", "--no-build")
+    assert (refused.code, refused.out, refused.err) == (2, "", "lamina: --no-build without --publish leaves nothing to do\n")
+
+
 def test_invalid_lock(small):
     """Nothing is published from a lock that does not fit; `build` locks first, unless it must not."""
     small.edit('requirements = ["plainpkg"]', 'requirements = ["plainpkg<9"]')

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from packaging.markers import Marker
 
 import web
 from lock_stack import ALL, OTHER_DIGEST, Stack, application, framework, on
@@ -172,6 +173,22 @@ def test_inherited_on_one_platform_only(stack, index):
     assert all("win32" not in package["marker"].replace("sys_platform != 'win32'", "") for package in own)
     assert {wheel["url"].rsplit("/", 1)[1] for package in own for wheel in package["wheels"]} == {
         f"alpha-2.0-{native(LINUX)}.whl", f"alpha-2.0-{native(MAC)}.whl"}
+
+
+def test_one_version_inherited_on_one_platform(stack, index):
+    """The resolver has one answer for all platforms; the part of it that no layer below has is for the others."""
+    index.add("alpha", "1.0")
+    stack.layers(framework("one", "alpha; sys_platform == 'win32'") + framework("two", "alpha", below=on("one")),
+        platforms=[LINUX, MAC, WINDOWS])
+    stack.lock().ok()
+    (windows,) = inherited(stack, "framework-two")
+    assert (windows["version"], windows["from"]) == ("1.0", "framework-one")
+    (own,) = stack.pylock("framework-two")["packages"]
+    where = {"Linux": ("linux", "x86_64"), "Darwin": ("darwin", "arm64"), "Windows": ("win32", "AMD64")}
+    for system, (platform, machine) in where.items():
+        environment = {"platform_system": system, "sys_platform": platform, "platform_machine": machine}
+        holds = [Marker(package["marker"]).evaluate(environment) for package in (own, windows)]
+        assert holds == [system != "Windows", system == "Windows"], system
 
 
 def test_two_layers_below_provide_it_on_different_platforms(stack, index):

@@ -233,6 +233,18 @@ def test_a_resolver_that(locked, fake, tmp_path):
     assert not list((locked.store / "tmp").glob("resolve-*"))
 
 
+def test_a_resolver_that_does_as_it_likes(stack, index, fails, tmp_path):
+    """Its answer has another version than the layer below, which it was told to keep to."""
+    index.add("alpha", "1.0")
+    index.add("alpha", "2.0")
+    stack.layers(framework("one", "alpha<2") + framework("two", "alpha", below=on("one")), platforms=[LINUX])
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\nsed -i 's/alpha==1.0/alpha==2.0/' pyproject.toml\nexec '{shutil.which('uv')}' \"$@\"\n")
+    program.chmod(0o755)
+    fails(1, "lamina: layer 'two': package 'alpha': version 2.0 is needed, but layer 'one' below provides 1.0 on linux_x86_64\n",
+        "--uv", program)
+
+
 # folders
 
 def test_a_file_that_cannot_be_written(locked, fails):

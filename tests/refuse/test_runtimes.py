@@ -33,3 +33,13 @@ def test_it_is_not_there(stack, refused):
     stack.lock()
     (stack.folder / "runtimes" / "linux_x86_64.tar").unlink()
     refused(stack, 1, "lamina: layer 'base': the runtime archive 'PROJECT/runtimes/linux_x86_64.tar' does not exist\n")
+
+
+def test_it_is_a_folder(stack, run_lamina):
+    stack.lock()
+    archive = stack.folder / "runtimes" / "linux_x86_64.tar"
+    archive.unlink()
+    archive.mkdir()
+    result = run_lamina(*stack.argv("publish", "linux_x86_64"), env=stack.env())
+    assert (result.code, result.out, result.err) == (2, "", f"{stack.spec}:22:18: error: the runtime archive "
+        f"'runtimes/linux_x86_64.tar' is a folder, not a file\nlamina: 1 error in '{stack.spec}'\n")

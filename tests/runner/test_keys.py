@@ -39,6 +39,15 @@ def test_spellings_of_a_dotenv_file(by_file, text):
     start(by_file, by_file.folder, text.encode()).ok()
 
 
+def test_escapes_in_double_quotes(by_file):
+    """As in a shell: of a quote, a dollar and a backslash the backslash goes, of another letter it stays; in single quotes all stay."""
+    by_file.env["LAMINA_BATCH_DB"] = None
+    start(by_file, by_file.folder, f"OPENAI_API_KEY={CANARY}\nLAMINA_BATCH_DB=\"{by_file.folder}/\\\"\\$\\\\\\q.db\"\n".encode()).ok()
+    assert (by_file.folder / "\"$\\\\q.db").exists()
+    start(by_file, by_file.folder, f"OPENAI_API_KEY={CANARY}\nLAMINA_BATCH_DB='{by_file.folder}/\\$.db'\n".encode()).ok()
+    assert (by_file.folder / "\\$.db").exists()
+
+
 def test_it_is_found_above(by_file):
     below = by_file.folder / "a" / "b"
     below.mkdir(parents=True)

@@ -98,6 +98,8 @@ BAD = {
     "link up after a name": (tar(link("a/b", "c/../d")), "entry 'a/b' is a link that goes up after a name ('c/../d')"),
     "link to nothing": (tar(link("a", "")), "entry 'a' is a link to nothing ('')"),
     "link with backslash": (tar(link("a", "b\\c")), r"entry 'a' is a link with a backslash in its target ('b\x5cc')"),
+    "link that is no text": (tar(link("a", "b\udcff"), format=tarfile.GNU_FORMAT),
+        "entry 'a' is a link with a target that is not UTF-8 ('b\\xff')"),
     "link, zip": (zipped(Member("a", b"../x", mode=LINK)), "entry 'a' is a link that leaves the archive ('../x')"),
     "link with NUL, zip": (zipped(Member("a", b"b\0c", mode=LINK)), "entry 'a' is a link with a NUL byte in its target"),
     "below a link": (tar(("lib", DIR), link("lib/x", "."), ("lib/x/y", b"x")), "entry 'lib/x/y' is below the link 'lib/x'"),
@@ -109,6 +111,8 @@ BAD = {
     "hard link to later": (tar(link("a", "b", HARD), ("b", b"x")), "entry 'a' is a hard link to 'b', which is no file before it"),
     "hard link to link": (tar(link("b", "c"), link("a", "b", HARD)), "entry 'a' is a hard link to 'b', which is no file before it"),
     "hard link to folder": (tar(("b", DIR), link("a", "b", HARD)), "entry 'a' is a hard link to 'b', which is no file before it"),
+    "hard link with bytes of its own": (tar(("b", b"x"), ("a", b"12345", {"type": tarfile.LNKTYPE, "linkname": "b",
+        "pax_headers": {"comment": "with a size"}})), "entry 'a' is a hard link with content"),
     "hard link to itself": (tar(link("a", "a", HARD)), "entry 'a' is a hard link to 'a', which is no file before it"),
     # what cannot be side by side
     "twice": (tar(("a/b", b"x"), ("a/b", b"x")), "entry 'a/b' is there twice"),
@@ -212,7 +216,7 @@ def test_strip(unpack):
 
 
 SAMPLE = (
-    ("./", DIR), ("python/", DIR), ("python/bin/", DIR),
+    ("./", DIR), ("python/", DIR), ("python/bin/", DIR), ("python/bin", DIR),
     ("python/bin/python3.11", BIG, {"mode": 0o755}),
     link("python/bin/python3", "python3.11"), link("python/lib/up", "../bin/python3"), link("python/same", "."),
     ("python/lib/empty.py", b""), ("python/lib/group.sh", b"#!/bin/sh\n", {"mode": 0o654}),
