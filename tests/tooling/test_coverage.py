@@ -57,7 +57,7 @@ def test_what_fails_is_told(coverage, tmp_path, monkeypatch, capfd):
         program.chmod(0o755)
         programs[name] = [str(program)]
     os.mkfifo(tmp_path / "late.fifo")
-    failed = coverage.run_all(list(programs.values()), os.environ)
+    failed = coverage.run_all(list(programs.values()), os.environ, jobs=2)
     assert failed == [(programs["broken"], "got 1\nwant 2\n"), (programs["late"], "begun\n\nnot done after 1 s")]
     told = [line.split()[2:] for line in capfd.readouterr().err.splitlines()]
     assert sorted(told) == [["FAILED", "broken"], ["FAILED", "late"], ["ok", "empty"], ["ok", "fine"]]
