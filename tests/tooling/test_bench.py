@@ -103,5 +103,5 @@ def test_only_unknown(run):
 
 
 def test_large_leaves_out_what_takes_long(run):
-    assert [row for row in run.chosen("large", None) if row != "floor"] == [
-        "lamina", "noop", "tar-zstd", "tar-xz", "change-first", "change", "read-lamina", "unpack-lamina"]
+    assert run.chosen("large", None) == [
+        "lamina", "noop", "floor", "tar-zstd", "tar-xz", "change-first", "change", "read-lamina", "unpack-lamina"]
