@@ -73,7 +73,8 @@ PACKAGES = {
         ("zsh", "program", "zsh"),  # its completion
         ("postgresql", "file", "/usr/lib/postgresql"),  # tests/support/postgres.py
         ("openssl", "program", "openssl"),  # certificates for tests of HTTPS
-        ("strace", "program", "strace"),  # what is read of a source
+        ("strace", "program", "strace"),  # what is read of a source; bench/startup
+        ("valgrind", "program", "valgrind"),  # bench/startup: callgrind
     ],
 }
 
