@@ -72,29 +72,17 @@ static int
 create(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent, char *batch_id,
 	struct lm_call *call, struct lm_err *err)
 {
-	LM_AUTO(lm_json_decref_ptr) json_t *batch = nullptr;
-	LM_AUTO(lm_free_ptr) char *key = lm_format("Idempotency-Key: %s", intent->intent_id);
 	uint64_t size = 0;
 
 	(void)ref;
 	if (lm_api_file_size(path, &size, call, err) < 0)
 		return -1;
-	const struct lm_http_piece pieces[] = {
+	const struct lm_http_piece body[] = {
 		{ .bytes = LM_STR("{\"requests\":[") },
 		{ .path = path, .length = size, .newline_as = ',', .drop_last_newline = true },
 		{ .bytes = LM_STR("]}") },
 	};
-	const struct lm_api_call what = {
-		.kind = LM_CALL_CREATES,
-		.method = "POST",
-		.path = "/v1/messages/batches",
-		.headers = { "Content-Type: application/json", key },
-		.pieces = pieces,
-		.piece_count = LM_COUNT(pieces),
-	};
-	if (lm_api_json(provider, &what, &batch, call, err) < 0)
-		return -1;
-	return lm_ref_copy(batch_id, lm_json_string(batch, "id")) ? 0 : lm_api_nonsense(&what, call, err, "has no usable 'id'");
+	return lm_api_create(provider, "/v1/messages/batches", intent, body, LM_COUNT(body), "id", "", batch_id, call, err);
 }
 
 // ---- poll
@@ -222,21 +210,14 @@ look(struct lm_provider *provider, const struct lm_intent *intent, const char *r
 	struct lm_call *call, struct lm_err *err)
 {
 	LM_AUTO(lm_json_decref_ptr) json_t *page = nullptr;
-	LM_AUTO(lm_free_ptr)
-	char *path =
-		lm_format("/v1/messages/batches?limit=100%s%s", search->place[0] == '\0' ? "" : "&after_id=", search->place);
-	const struct lm_api_call what = { .method = "GET", .path = path };
 	const json_t *batch;
+	bool more = false;
 	size_t i;
 
 	(void)ref;
-	if (lm_api_json(provider, &what, &page, call, err) < 0)
+	if (lm_search_page(provider, "/v1/messages/batches", "after_id", search, &page, &more, call, err) < 0)
 		return -1;
-	const json_t *data = json_object_get(page, "data");
-	if (!json_is_array(data))
-		return lm_api_nonsense(&what, call, err, "has no list 'data'");
-	bool more = json_is_true(json_object_get(page, "has_more")) && json_array_size(data) > 0;
-	json_array_foreach(data, i, batch)
+	json_array_foreach(json_object_get(page, "data"), i, batch)
 	{
 		const char *created = lm_json_string(batch, "created_at"), *id = lm_json_string(batch, "id");
 		int64_t created_s = 0;

@@ -132,6 +132,29 @@ lm_api_json(
 	return lm_api_nonsense(what, call, err, "is no JSON object");
 }
 
+int
+lm_api_create(struct lm_provider *provider, const char *path, const struct lm_intent *intent, const struct lm_http_piece *body,
+	size_t piece_count, const char *member, const char *prefix, char *batch_id, struct lm_call *call, struct lm_err *err)
+{
+	LM_AUTO(lm_json_decref_ptr) json_t *batch = nullptr;
+	LM_AUTO(lm_free_ptr) char *key = lm_format("Idempotency-Key: %s", intent->intent_id);
+	const struct lm_api_call what = {
+		.kind = LM_CALL_CREATES,
+		.method = "POST",
+		.path = path,
+		.headers = { "Content-Type: application/json", key },
+		.pieces = body,
+		.piece_count = piece_count,
+	};
+	if (lm_api_json(provider, &what, &batch, call, err) < 0)
+		return -1;
+	const char *name = lm_json_string(batch, member);
+	if (name != nullptr && lm_cstr_starts(name, prefix) && lm_ref_copy(batch_id, name))
+		return 0;
+	LM_AUTO(lm_free_ptr) char *text = lm_format("has no usable '%s'", member);
+	return lm_api_nonsense(&what, call, err, text);
+}
+
 bool
 lm_ref_copy(char out[LM_PROVIDER_REF_MAX], const char *text)
 {

@@ -53,6 +53,25 @@ lm_search_reached(struct lm_search *search, const char *place)
 	return place[0] != '\0';
 }
 
+int
+lm_search_page(struct lm_provider *provider, const char *path, const char *after, const struct lm_search *search, json_t **page,
+	bool *more, struct lm_call *call, struct lm_err *err)
+{
+	bool first = search->place[0] == '\0';
+	LM_AUTO(lm_free_ptr)
+	char *whole =
+		lm_format("%s?limit=100%s%s%s%s", path, first ? "" : "&", first ? "" : after, first ? "" : "=", search->place);
+	const struct lm_api_call what = { .method = "GET", .path = whole };
+
+	if (lm_api_json(provider, &what, page, call, err) < 0)
+		return -1;
+	const json_t *data = json_object_get(*page, "data");
+	if (!json_is_array(data))
+		return lm_api_nonsense(&what, call, err, "has no list 'data'");
+	*more = json_is_true(json_object_get(*page, "has_more")) && json_array_size(data) > 0;
+	return 0;
+}
+
 // All pages, or the rest of them.
 static int
 look_at_pages(struct lm_provider *provider, const struct lm_intent *intent, const char *ref, struct lm_search *search,

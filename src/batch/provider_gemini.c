@@ -201,9 +201,7 @@ static int
 create(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent, char *batch_id,
 	struct lm_call *call, struct lm_err *err)
 {
-	LM_AUTO(lm_json_decref_ptr) json_t *batch = nullptr;
 	LM_AUTO(lm_buf_release) struct lm_buf body = {};
-	LM_AUTO(lm_free_ptr) char *key = lm_format("Idempotency-Key: %s", intent->intent_id);
 	const char *model = provider->model == nullptr ? "" : provider->model;
 	LM_AUTO(lm_free_ptr)
 	char *url = lm_format("/v1beta/%s%s:batchGenerateContent", lm_cstr_starts(model, "models/") ? "" : "models/", model);
@@ -221,20 +219,7 @@ create(struct lm_provider *provider, const char *path, const char *ref, const st
 	}
 	lm_buf_text(&body, "}}}");
 	const struct lm_http_piece piece = { .bytes = lm_buf_view(&body) };
-	const struct lm_api_call what = {
-		.kind = LM_CALL_CREATES,
-		.method = "POST",
-		.path = url,
-		.headers = { "Content-Type: application/json", key },
-		.pieces = &piece,
-		.piece_count = 1,
-	};
-	if (lm_api_json(provider, &what, &batch, call, err) < 0)
-		return -1;
-	const char *name = lm_json_string(batch, "name");
-	return name != nullptr && lm_cstr_starts(name, "batches/") && lm_ref_copy(batch_id, name)
-		? 0
-		: lm_api_nonsense(&what, call, err, "has no usable 'name'");
+	return lm_api_create(provider, url, intent, &piece, 1, "name", "batches/", batch_id, call, err);
 }
 
 static const char *const quota_words[] = { "credits are depleted", "prepay", "spend cap", "spending cap", nullptr };

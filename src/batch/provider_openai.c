@@ -124,9 +124,7 @@ static int
 create(struct lm_provider *provider, const char *path, const char *ref, const struct lm_intent *intent, char *batch_id,
 	struct lm_call *call, struct lm_err *err)
 {
-	LM_AUTO(lm_json_decref_ptr) json_t *batch = nullptr;
 	LM_AUTO(lm_buf_release) struct lm_buf body = {};
-	LM_AUTO(lm_free_ptr) char *key = lm_format("Idempotency-Key: %s", intent->intent_id);
 
 	(void)path;
 	lm_buf_byte(&body, '{');
@@ -142,17 +140,7 @@ create(struct lm_provider *provider, const char *path, const char *ref, const st
 	lm_render_member(&body, "run_id", intent->run_id);
 	lm_buf_format(&body, ",\"seq\":\"%" PRIu64 "\"}}", intent->seq);
 	const struct lm_http_piece piece = { .bytes = lm_buf_view(&body) };
-	const struct lm_api_call what = {
-		.kind = LM_CALL_CREATES,
-		.method = "POST",
-		.path = "/v1/batches",
-		.headers = { "Content-Type: application/json", key },
-		.pieces = &piece,
-		.piece_count = 1,
-	};
-	if (lm_api_json(provider, &what, &batch, call, err) < 0)
-		return -1;
-	return lm_ref_copy(batch_id, lm_json_string(batch, "id")) ? 0 : lm_api_nonsense(&what, call, err, "has no usable 'id'");
+	return lm_api_create(provider, "/v1/batches", intent, &piece, 1, "id", "", batch_id, call, err);
 }
 
 // ---- poll
@@ -237,20 +225,14 @@ look(struct lm_provider *provider, const struct lm_intent *intent, const char *r
 {
 	static const char *const dead[] = { "failed", "expired", "cancelling", "cancelled", nullptr };
 	LM_AUTO(lm_json_decref_ptr) json_t *page = nullptr;
-	LM_AUTO(lm_free_ptr)
-	char *path = lm_format("/v1/batches?limit=100%s%s", search->place[0] == '\0' ? "" : "&after=", search->place);
-	const struct lm_api_call what = { .method = "GET", .path = path };
 	const json_t *batch;
 	uint64_t created_s = 0;
+	bool more = false;
 	size_t i;
 
-	if (lm_api_json(provider, &what, &page, call, err) < 0)
+	if (lm_search_page(provider, "/v1/batches", "after", search, &page, &more, call, err) < 0)
 		return -1;
-	const json_t *data = json_object_get(page, "data");
-	if (!json_is_array(data))
-		return lm_api_nonsense(&what, call, err, "has no list 'data'");
-	bool more = json_is_true(json_object_get(page, "has_more")) && json_array_size(data) > 0;
-	json_array_foreach(data, i, batch)
+	json_array_foreach(json_object_get(page, "data"), i, batch)
 	{
 		const char *id = lm_json_string(batch, "id"), *status = lm_json_string(batch, "status");
 		char place[LM_PROVIDER_REF_MAX] = "";

@@ -116,6 +116,10 @@ struct lm_api_call {
 // The same as lm_api_do, and the answer as a JSON object, yours to json_decref.
 [[nodiscard]] int lm_api_json(
 	struct lm_provider *provider, const struct lm_api_call *what, json_t **out, struct lm_call *call, struct lm_err *err);
+// Create a batch with this body, and copy its name: the text `member` of the answer, which begins with `prefix`.
+[[nodiscard]] int lm_api_create(struct lm_provider *provider, const char *path, const struct lm_intent *intent,
+	const struct lm_http_piece *body, size_t piece_count, const char *member, const char *prefix, char *batch_id,
+	struct lm_call *call, struct lm_err *err);
 // The provider did it, but what it said makes no sense: "the provider's answer <what>".
 int lm_api_nonsense(const struct lm_api_call *what, struct lm_call *call, struct lm_err *err, const char *text);
 // Copy an id of the provider. False when it is null, empty, too long, or could not stand in a URL as it is.
@@ -135,6 +139,11 @@ void lm_search_match(struct lm_search *search, const char *id, bool dead);
 void lm_search_candidate(struct lm_search *search, const char *id, int64_t created_s);
 // All up to here was looked at. False: nothing can be asked for from there.
 bool lm_search_reached(struct lm_search *search, const char *place);
+
+// A page of a list {"data": [...], "has_more"}: PATH?limit=100, and &AFTER=place where there is one. *more: one follows. Yours to
+// json_decref.
+[[nodiscard]] int lm_search_page(struct lm_provider *provider, const char *path, const char *after,
+	const struct lm_search *search, json_t **page, bool *more, struct lm_call *call, struct lm_err *err);
 
 // ---- errors (provider_error.c)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fake_provider import fake_provider
-from provider import Batch, at_fake, intent, opened
+from provider import INTENT, Batch, at_fake, opened
 
 KINDS = [("openai", {}), ("openai", {"endpoint": "/v1/chat/completions"}), ("anthropic", {}), ("gemini", {}),
     ("gemini", {"gemini_input_mode": "file"}), ("echo", {}), ("echo", {"endpoint": "/v1/chat/completions"})]
