@@ -88,7 +88,7 @@ local_size(const char *url)
 	struct lm_err ignored = {};
 	for (const char *p = url + strlen("file://"); *p != '\0'; p++) {
 		unsigned byte = 0;
-		if (*p == '%' && sscanf(p + 1, "%2x", &byte) == 1) {
+		if (*p == '%' && strspn(p + 1, "0123456789abcdefABCDEF") >= 2 && sscanf(p + 1, "%2x", &byte) == 1) {
 			lm_buf_byte(&path, (char)byte);
 			p += 2;
 		} else {

@@ -1,6 +1,7 @@
 """Wheels in folders: when a lock is made, and when a layer is built from it."""
 
 import os
+import shutil
 
 import pytest
 
@@ -67,6 +68,30 @@ def test_no_index(stack, index, wheels, build, how):
     assert (site / "alpha" / "__init__.py").read_text().startswith('__version__ = "1.0"'), result
     assert (site / "beta").is_dir()
     assert index.server.requests == []
+
+
+@pytest.mark.parametrize("folder", ["my wheels", "100%", "ümläut", "%41"])
+def test_sizes_of_local_wheels(stack, index, wheels, folder):
+    """The resolver gives the place as a URL, in which a name of a folder may be spelled in another way, and no size."""
+    data = wheels("alpha", "1.0", folder=folder)
+    stack.layers(framework("one", "alpha"))
+    stack.lock("--no-index", "--local-wheels", folder).ok()
+    assert stack.pylock("framework-one")["packages"][0]["wheels"] == [
+        {"path": "alpha-1.0-py3-none-any.whl", "size": len(data), "hashes": {"sha256": sha256(data)}}]
+
+
+@pytest.mark.parametrize("place", ["/nowhere%4", "/%", "/%zz"])
+def test_a_place_that_is_spelled_badly(stack, index, wheels, tmp_path, place):
+    """Of a resolver that answers so the size is not known."""
+    data = wheels("alpha", "1.0")
+    stack.layers(framework("one", "alpha"))
+    program = tmp_path / "uv"
+    spelled = f's|url = "file:[^"]*"|name = "alpha-1.0-py3-none-any.whl", url = "file://{place}"|'
+    program.write_text(f"#!/bin/sh\n'{shutil.which('uv')}' \"$@\" && sed -i '{spelled}' pylock.toml\n")
+    program.chmod(0o755)
+    stack.lock("--uv", program, "--no-index", "--local-wheels", "wheels").ok()
+    assert stack.pylock("framework-one")["packages"][0]["wheels"] == [
+        {"path": "alpha-1.0-py3-none-any.whl", "hashes": {"sha256": sha256(data)}}]
 
 
 def test_no_index_and_nothing_there(stack, index):
