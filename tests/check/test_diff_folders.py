@@ -38,6 +38,15 @@ def test_manifests(diff, small, b):
     assert all(layer["archives"]["b"]["present"] is False for layer in report["layers"])
 
 
+def test_links(diff, run_lamina, small, b):
+    """What a link leads to is compared."""
+    folder_link, archive_link = small.folder / "folder", small.folder / "archive"
+    folder_link.symlink_to(b)
+    archive_link.symlink_to(b / "app-one.tar.zst")
+    diff(small.out, folder_link, code=0)
+    assert run_lamina("diff", small.out / "app-one.tar.zst", archive_link).ok().out == "equal      archive\n1 layer, all equal\n"
+
+
 def test_metadata_alone(diff, small, b):
     for archive in b.glob("*.tar.zst"):
         archive.unlink()

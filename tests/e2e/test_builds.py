@@ -195,6 +195,17 @@ def test_cut_off_archive_is_made_again(small, size):
     assert small.builds() == dict.fromkeys(LAYERS, 1)
 
 
+def test_changed_dynlib_exclude(small):
+    """What a layer leaves out of share/venv/dynlib is an input of it, though not of its lock: the layer is looked at again."""
+    small.publish()
+    old = small.metadata()
+    small.edit('requirements = ["plainpkg"]', 'requirements = ["plainpkg"]\ndynlib_exclude = ["libplain*"]')
+    assert small.publish() == states()  # it has no such library, so that its bytes are those from before
+    new = small.metadata()
+    assert [layer for layer in LAYERS if new[layer]["inputs_hash"] != old[layer]["inputs_hash"]] == [
+        "framework-plain", "app-one", "app-two"]
+
+
 def test_force(small):
     """Everything is made again, into the same bytes: no number rises, even where an archive was damaged."""
     small.publish()
