@@ -14,7 +14,7 @@ CONVERSION = re.compile(r"%(?:[-0 #+]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|h|ll|l|z
 # Helpers of programs and libraries, not errors of a run; and what only lamina-batch uses.
 NO_MESSAGES = {"base/*", "os/kill_point*", "os/time.c"}
 # What only lamina-batch has.
-OF_BATCH = {"batch/*", "fake/*", "programs/lamina-batch/*", "net/call*", "text/json_scan*", "db/postgres/*", "os/child_stream*"}
+OF_BATCH = {"batch/*", "fake/*", "programs/lamina-batch/*", "net/call*", "text/json_scan*", "text/json_instance*", "db/postgres/*", "os/child_stream*"}
 
 
 class Document:
