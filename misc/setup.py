@@ -74,7 +74,7 @@ PACKAGES = {
         ("postgresql", "file", "/usr/lib/postgresql"),  # tests/support/postgres.py
         ("openssl", "program", "openssl"),  # certificates for tests of HTTPS
         ("strace", "program", "strace"),  # what is read of a source; bench/startup
-        ("valgrind", "program", "valgrind"),  # bench/startup: callgrind
+        ("valgrind", "program", "valgrind"),  # test_valgrind; bench/startup: callgrind
     ],
 }
 

@@ -13,22 +13,6 @@
 
 // ---- open and close
 
-// What killed processes were writing.
-static int
-sweep_folders(const struct lm_engine *engine, struct lm_err *err)
-{
-	static const char *const names[] = { "requests", "answers" };
-
-	if (lm_outfile_sweep(engine->folder.path, err) < 0)
-		return -1;
-	for (size_t i = 0; i < LM_COUNT(names); i++) {
-		LM_AUTO(lm_free_ptr) char *path = lm_path_join(engine->folder.path, names[i]);
-		if (lm_outfile_sweep(path, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int
 read_config(struct lm_engine *engine, struct lm_err *err)
 {
@@ -65,8 +49,8 @@ open_run(struct lm_engine *engine, char *holder, struct lm_err *err)
 
 	if (lm_engine_set_clock(engine, err) < 0 || lm_engine_look(engine, err) < 0 ||
 		lm_run_folder_open(&engine->folder, options->artifacts, engine->run_id, true, err) < 0 ||
-		read_config(engine, err) < 0 || lm_engine_own(engine, err) < 0 || sweep_folders(engine, err) < 0 ||
-		tell_created(engine, err) < 0)
+		read_config(engine, err) < 0 || lm_engine_own(engine, err) < 0 ||
+		lm_run_folder_sweep(&engine->folder, err) < 0 || tell_created(engine, err) < 0)
 		return -1;
 	engine->calls = lm_calls_new(engine->provider, options->parallel_calls);
 	if (engine->shared) {

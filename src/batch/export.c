@@ -301,6 +301,7 @@ int
 lm_results_prune(const struct lm_results *results, bool raw, bool force, struct lm_pruned *out, struct lm_err *err)
 {
 	struct pruner pruner = { .results = results, .raw = raw, .out = out };
+	struct lm_err ignored = {};
 	if (need_finished(results->run, err) < 0)
 		return -1;
 	if (raw && !force && results->run->exported_at_s == 0)
@@ -311,6 +312,7 @@ lm_results_prune(const struct lm_results *results, bool raw, bool force, struct 
 	if (lm_runs_pruned(results->runs, results->run->key, raw, err) < 0)
 		return -1;
 	LM_KILL_POINT("prune-recorded");
+	(void)!lm_run_folder_sweep(results->folder, &ignored); // no runner comes to a run that is finished
 	return each_batch(results, prune_batch, &pruner, err);
 }
 

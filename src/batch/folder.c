@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "os/dir.h"
 #include "os/fd.h"
+#include "os/file.h"
 #include "os/path.h"
 
 #include <errno.h>
@@ -85,6 +86,20 @@ lm_run_folder_release(struct lm_run_folder *folder)
 {
 	lm_free(folder->path);
 	*folder = (struct lm_run_folder){};
+}
+
+int
+lm_run_folder_sweep(const struct lm_run_folder *folder, struct lm_err *err)
+{
+	static const char *const names[] = { "requests", "answers" };
+	if (lm_outfile_sweep(folder->path, err) < 0)
+		return -1;
+	for (size_t i = 0; i < LM_COUNT(names); i++) {
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder->path, names[i]);
+		if (lm_outfile_sweep(path, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 char *

@@ -23,6 +23,8 @@ enum { LM_BATCH_FILE_NAME_MAX = 64 };
 [[nodiscard]] int lm_run_folder_open(
 	struct lm_run_folder *folder, const char *artifacts, const char *run_id, bool make, struct lm_err *err);
 void lm_run_folder_release(struct lm_run_folder *folder);
+// Remove what killed processes were writing.
+[[nodiscard]] int lm_run_folder_sweep(const struct lm_run_folder *folder, struct lm_err *err);
 char *lm_run_folder_rows(const struct lm_run_folder *folder);                                   // yours to lm_free
 char *lm_run_folder_file(const struct lm_run_folder *folder, enum lm_batch_file kind, int64_t seq); // yours to lm_free
 // Path relative to the folder ("requests/000001.jsonl"), for manifests; `out` has LM_BATCH_FILE_NAME_MAX bytes.

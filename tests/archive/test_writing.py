@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 import trees
+from sanitizers import measures_memory
 
 MIB = 1024 * 1024
 FORMATS = ["tar", "tar.gz", "tar.xz", "tar.zst", "zip"]
@@ -144,6 +145,7 @@ def run_measured(*argv):
     return process.returncode, usage.ru_maxrss * 1024
 
 
+@measures_memory
 @pytest.mark.parametrize("format", ["tar.zst", "tar"])
 def test_memory_is_bounded(tool, tmp_path, format):
     """One file of 400 MiB takes less than a third of that."""

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 import private
+from sanitizers import measures_memory
 
-pytestmark = pytest.mark.network  # a cold store fetches wheels
+pytestmark = [pytest.mark.network, measures_memory]  # a cold store fetches wheels
 
 
 @pytest.fixture

@@ -110,6 +110,7 @@ def survives(places, folder, command, call, sample, kill=False):
         assert place.results("run") == results
         if command == "prune":
             assert place.raw() == left == {}
+        place.run("prune-artifacts", "run").ok()  # what the end of a run left
         assert place.litter() == []
 
     calls = each_fault(before, folder, before.program, call, lambda place, env: place.do(command, **env), check, sample, kill)

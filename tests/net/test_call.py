@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from peer import answers, raw, serve
+from sanitizers import measures_memory
 
 CANARY = "canary-7f3a"
 NO_PROXY = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
@@ -76,6 +77,7 @@ def test_last_newline_is_left_out(call, tmp_path, text, length, want):
     assert peer.requests[0][1] == want
 
 
+@measures_memory
 def test_large_body_in_little_memory(call, tmp_path):
     data = random.Random(1).randbytes(1 << 20) * 64
     (tmp_path / "f").write_bytes(data)

@@ -81,8 +81,8 @@ def test_pause_stops_polls_and_submissions(runner, provider, background):
 
 
 def test_cancel_drains_what_is_submitted_and_gives_up_the_rest(runner, provider, background):
-    provider.faults(SLOW, enqueued_token_limit=0)
-    runner.start(rows(6), max_requests=2, enqueued_token_limit=120, enqueued_target_percent=100).ok()
+    provider.faults({**SLOW, "polls": 1_000_000}, enqueued_token_limit=0)  # until they are taken away
+    runner.start(rows(6), poll_interval_sec=600, max_requests=2, enqueued_token_limit=120, enqueued_target_percent=100).ok()
     first = runner("status", run_id="r").json()
     assert first["status_counts"].get("submitted", 0) in (2, 4)
     submitted = first["status_counts"]["submitted"]

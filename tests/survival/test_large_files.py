@@ -7,6 +7,7 @@ import zlib
 import rawzip
 import small_stack
 import wheelhouse
+from sanitizers import measures_memory
 from small_stack import LOCAL
 
 MIB = 1 << 20
@@ -39,6 +40,7 @@ def make_large_wheel(folder):
     (folder / "large-1.0-py3-none-any.whl").write_bytes(rawzip.make(members))
 
 
+@measures_memory
 def test_large_files(data_stack):
     """2 GiB in a wheel, and 2 GiB beside a launch module."""
     place = data_stack

@@ -8,12 +8,14 @@ import small_stack
 import web
 import wheelhouse
 from package_index import Index
+from sanitizers import measures_memory
 from small_stack import LOCAL
 from survive import files
 
 BOUND = 300 << 20
 
 
+@measures_memory
 def test_many_files(data_stack):
     place, count = data_stack, 50_000
     wheelhouse.make_wheel(place.wheels, "many-1.0", {f"many/folder_{n // 500}/file_{n}.py": b"n = %d\n" % n for n in range(count)})
