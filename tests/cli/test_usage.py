@@ -2,8 +2,9 @@
 
 import pytest
 
-COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff"]
+COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store"]
 
+ARGUMENTS = {"diff": "A B", "store": "size|verify|gc"}
 # arguments -> what is said behind "lamina: "
 WRONG = {
     "no command": ([], "a command is missing; 'lamina --help' lists them"),
@@ -106,6 +107,7 @@ Commands:
   show          show the layers of a stack and the state of their locks
   check         build again and compare with what was published before
   diff          compare two archives, published folders or manifests
+  store         how large the store is; check its bytes; make it smaller
   completion    print the completion script of a shell: bash or zsh
   help          the same as --help
 
@@ -129,7 +131,7 @@ def test_help(run_lamina, command):
     assert text == run_lamina(command, "-h").ok().out == run_lamina("help", command).ok().out
     assert text == run_lamina(command, "a.toml", "-v", "--help", "b", "c").ok().out  # whatever else is given
     lines = text.splitlines()
-    assert lines[0].startswith(f"Usage: lamina {command} [OPTION]... {'A B' if command == 'diff' else 'SPEC'}")
+    assert lines[0].startswith(f"Usage: lamina {command} [OPTION]... {ARGUMENTS.get(command, 'SPEC')}")
     assert f"  lamina {command} " in text.split("Examples:\n")[1].split("\n\n")[0]
     assert [line for line in lines if len(line) > 80] == []
     assert not any(line != line.rstrip() or "\t" in line for line in lines)

@@ -16,15 +16,18 @@ enum lm_command {
 	LM_CMD_EXPORT = 8,
 	LM_CMD_SHOW = 16,
 	LM_CMD_CHECK = 32,
-	LM_CMD_DIFF = 64, // of all commands the only one without a spec
-	LM_CMD_ALL = 127,
+	LM_CMD_DIFF = 64,
+	LM_CMD_STORE = 128, // this one and the last have no spec
+	LM_CMD_ALL = 255,
 };
 
 struct lm_cli {
 	enum lm_command command;
 	const struct lm_command_info *info;
-	const char *spec, *folder;  // positional; folder null when not given; diff: its two arguments
-	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs, *expected; // null: not given
+	const char *spec,
+		*folder;  // positional; folder null when not given; diff: its two arguments; store: '.', and what to do
+	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs, *expected,
+		*max_size; // null: not given
 	struct lm_strings include, reset_lock, local_wheels, platforms;
 	bool if_needed, no_lock_if_needed; // lock --if-needed; build --no-lock-if-needed
 	int build; // 1: asked for, -1: refused, 0: neither
@@ -67,6 +70,7 @@ struct lm_run {
 [[nodiscard]] int lm_run_show(struct lm_run *run, struct lm_err *err);
 [[nodiscard]] int lm_run_check(struct lm_run *run, struct lm_err *err);
 [[nodiscard]] int lm_run_diff(struct lm_run *run, struct lm_err *err); // without project and settings
+[[nodiscard]] int lm_run_store(struct lm_run *run, struct lm_err *err); // without project
 
 // Shared by the commands.
 [[nodiscard]] int lm_run_select(struct lm_run *run, const struct lm_strings *include, bool dependencies, bool derived,

@@ -54,6 +54,8 @@ work(struct lm_run *run, struct lm_err *err)
 		return lm_run_diff(run, err);
 	if (lm_run_settings(run, err) < 0)
 		return -1;
+	if (run->cli.command == LM_CMD_STORE)
+		return lm_run_store(run, err);
 	int rc = lm_project_load(&run->project, run->cli.spec, &run->settings, err);
 	lm_ui_diags(run->ui, &run->project.diags);
 	if (rc == 0)

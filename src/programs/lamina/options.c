@@ -68,6 +68,13 @@ static const struct lm_command_info commands[] = {
 		"  lamina diff old/app-main.tar.zst new/app-main.tar.zst\n"
 		"  lamina diff --diffoscope old new",
 		COMPARED, "'1:first:_files' '2:second:_files'" },
+	{ LM_CMD_STORE, "store", "size|verify|gc", "how large the store is; check its bytes; make it smaller",
+		"The store has what was downloaded, unpacked and compressed once, for all stacks;\n"
+		"what is missing there is made again. 'size' counts its files, 'verify' reads all\n"
+		"and sets aside what is damaged, 'gc' removes what was used longest ago.",
+		"  lamina store size\n"
+		"  lamina store gc --max-size 20GB",
+		MADE, "'1:what:(size verify gc)'" },
 };
 
 #define AT(member) offsetof(struct lm_cli, member)
@@ -76,7 +83,7 @@ enum {
 	WORKS = LM_CMD_LOCK | MAKES,
 	LOCKS = LM_CMD_LOCK | LM_CMD_BUILD,
 	PACKS = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_CHECK,
-	STACKS = LM_CMD_ALL & ~LM_CMD_DIFF,
+	STACKS = LM_CMD_ALL & ~(LM_CMD_DIFF | LM_CMD_STORE),
 	FETCHES = WORKS | LM_CMD_CHECK,
 	COMPARES = LM_CMD_CHECK | LM_CMD_DIFF
 };
@@ -88,6 +95,8 @@ static const struct lm_option_row rows[] = {
 		"use compressed segments and what else the store keeps, instead of making it again from the sources" },
 	{ LM_GROUP_WHAT, "diffoscope", 0, nullptr, LM_CMD_DIFF, LM_OPTION_YES, false, AT(diffoscope),
 		"let diffoscope look into the files that differ" },
+	{ LM_GROUP_WHAT, "max-size", 0, "SIZE", LM_CMD_STORE, LM_OPTION_TEXT, false, AT(max_size),
+		"gc: how large the store may be, as 20GB, 500MiB or 0" },
 	{ LM_GROUP_WHAT, "lock-if-needed", 0, nullptr, LM_CMD_BUILD, LM_OPTION_NO, true, AT(no_lock_if_needed),
 		"lock layers without a valid lock first (default); with no- they are an error" },
 	{ LM_GROUP_WHAT, "lock", 0, nullptr, LM_CMD_BUILD, LM_OPTION_NO, false, AT(no_lock_if_needed),
@@ -140,7 +149,7 @@ static const struct lm_option_row rows[] = {
 		"folder with wheels, relative to the spec; repeatable" },
 	{ LM_GROUP_SOURCES, "runtime-mirror", 0, "DIR|URL", FETCHES, LM_OPTION_TEXT, false, AT(runtime_mirror),
 		"where runtime archives are" },
-	{ LM_GROUP_SOURCES, "store", 0, "DIR", STACKS, LM_OPTION_TEXT, false, AT(store),
+	{ LM_GROUP_SOURCES, "store", 0, "DIR", STACKS | LM_CMD_STORE, LM_OPTION_TEXT, false, AT(store),
 		"what was downloaded and unpacked once (default: in the user's cache)" },
 	{ LM_GROUP_SOURCES, "uv", 0, "PROGRAM", FETCHES, LM_OPTION_TEXT, false, AT(uv), "the resolver (default: uv)" },
 
@@ -181,7 +190,7 @@ words_for(const char *argument)
 		return "all linux_x86_64 linux_aarch64 macosx_arm64 macosx_x86_64 win_amd64 win_arm64";
 	if (strcmp(argument, "FORMAT") == 0)
 		return "tar.zst tar.xz tar.gz zip tar";
-	if (strcmp(argument, "N") == 0 || strcmp(argument, "GLOB") == 0)
+	if (strcmp(argument, "N") == 0 || strcmp(argument, "GLOB") == 0 || strcmp(argument, "SIZE") == 0)
 		return "";
 	return nullptr;
 }
@@ -209,6 +218,15 @@ take_paths(struct lm_cli *cli, int at, int argc, char **argv, struct lm_err *err
 	int most = (cli->command & MAKES) != 0 ? 2 : 1;
 	if (cli->help)
 		return 0;
+	if (cli->command == LM_CMD_STORE) {
+		if (at >= argc)
+			return lm_err_set(err, LM_E_USAGE, "'lamina store' needs to know what to do: size, verify or gc");
+		if (argc - at > 1)
+			return lm_err_set(err, LM_E_USAGE, "'%s' is one argument too many", argv[at + 1]);
+		cli->spec = ".";
+		cli->folder = argv[at];
+		return 0;
+	}
 	if (cli->command == LM_CMD_DIFF) {
 		most = 2;
 		if (argc - at < 2)
