@@ -1,7 +1,7 @@
 // Providers without network: requests and answers as they are, and what bytes from outside do to them.
 #include "rows.h"
 
-#include "batch/provider.h"
+#include "batch/provider_gemini.h"
 
 #include <string.h>
 
@@ -88,6 +88,52 @@ damaged_answers(void **state)
 	}
 }
 
+// Whatever comes, taking a document apart ends, and reads nothing outside of it.
+static void
+take_apart(struct lm_str document)
+{
+	LM_AUTO(lm_json_scan_release) struct lm_json_scan scan = {};
+	LM_AUTO(lm_buf_release) struct lm_buf line = {};
+	struct lm_str list = {};
+	size_t lines = 0;
+
+	(void)lm_gemini_torn_state(document);
+	if (!lm_gemini_torn_list(document, &list))
+		return;
+	while (lm_gemini_torn_line(&scan, &list, &line)) {
+		assert_true(line.len > 0 && line.ptr[line.len - 1] == '\n');
+		lm_buf_clear(&line);
+		assert_true(++lines <= document.len);
+	}
+}
+
+static void
+damaged_documents(void **state)
+{
+	static const char whole[] =
+		"{\"state\":\"BATCH_STATE_SUCCEEDED\",\"output\":{\"inlinedResponses\":{\"inlinedResponses\":["
+		"{\"response\":{\"a\":\"\\\"key\\\"\"},\"metadata\":{\"key\":\"0-a1-0\"}}, {\"error\":{\"code\":4},"
+		"\"metadata\":{\"key\":\"1-a1-0\"}} ,{\"key\":\"2-a1-0\",\"response\":{}}]}}}";
+	static const char others[] = { '\0', '"', '{', ']', '\\', ',', '\x80', ' ' };
+	size_t len = sizeof whole - 1;
+
+	(void)state;
+	for (size_t at = 0; at <= len; at++) {
+		char *copy = test_malloc(at == 0 ? 1 : at); // exactly, so that sanitizers see a byte too many
+		memcpy(copy, whole, at);
+		take_apart((struct lm_str){ copy, at });
+		test_free(copy);
+	}
+	for (size_t at = 0; at < len; at++)
+		for (size_t k = 0; k < sizeof others; k++) {
+			char *copy = test_malloc(len);
+			memcpy(copy, whole, len);
+			copy[at] = others[k];
+			take_apart((struct lm_str){ copy, len });
+			test_free(copy);
+		}
+}
+
 static void
 renders_requests(void **state)
 {
@@ -126,6 +172,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_answers),
 		cmocka_unit_test(damaged_answers),
+		cmocka_unit_test(damaged_documents),
 		cmocka_unit_test(renders_requests),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
