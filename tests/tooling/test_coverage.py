@@ -49,20 +49,23 @@ def test_floors(coverage, tmp_path, capsys, was, now, found):
     assert table[3] == "report: zig-out-coverage/html/index.html"
 
 
+LEAVES = '[ "$EXTRA" = 1 ] && for folder in "$HOME" "$TMPDIR"; do rmdir "$folder" && mkdir "$folder" && touch "$folder/x" || exit 1; done'
+
+
 def test_what_fails_is_told(coverage, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(coverage, "FILE_TIMEOUT_S", 1)
     programs = {}
-    for name, body in (("fine", "exit 0"), ("empty", "exit 5"), ("broken", "echo got 1; echo want 2 >&2; exit 1"), ("late", "echo begun; read x <> \"$0.fifo\"")):
+    for name, body in (("fine", LEAVES), ("too", LEAVES), ("empty", "exit 5"), ("broken", "echo got 1; echo want 2 >&2; exit 1"), ("late", "echo begun; read x <> \"$0.fifo\"")):
         program = tmp_path / name
         program.write_text(f"#!/bin/sh\n{body}\n")
         program.chmod(0o755)
         programs[name] = [str(program)]
     os.mkfifo(tmp_path / "late.fifo")
-    failed = coverage.run_all(list(programs.values()), os.environ, jobs=2)
+    failed = coverage.run_all(list(programs.values()), {"EXTRA": "1"}, jobs=2)
     assert failed == ["broken", "late"]
     told = re.sub(r"^ *[0-9]+ s  ", "", capfd.readouterr().err, flags=re.MULTILINE)
     assert "FAILED  broken\ngot 1\nwant 2\n" in told and "FAILED  late\nbegun\n\nnot done after 1 s\n" in told
-    assert sorted(line for line in told.splitlines() if line.startswith("ok")) == ["ok      empty", "ok      fine"]
+    assert sorted(line for line in told.splitlines() if line.startswith("ok")) == ["ok      empty", "ok      fine", "ok      too"]
 
 
 def test_every_module_has_floors():
