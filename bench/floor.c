@@ -1,9 +1,10 @@
 // The floor under a first publish: read the sources once, inflate, hash, compress, hash, write. Nothing is checked, no header is made.
 //
-//	zig build bench-floor -Doptimize=safe && zig-out/bench/bench_floor OUT LEVEL THREADS SOURCE...
+//	zig build bench-floor -Doptimize=safe && zig-out/bench/bench_floor OUT THREADS SOURCE...
 //
-// SOURCE: wheels, whose members are inflated, and other files, taken as they are. LEVEL: of zstd. Segments, zstd's parameters and
-// libraries are those of lamina; the segments come out in the order in which threads end.
+// SOURCE: wheels, whose members are inflated, and other files, taken as they are. Codec, level and the size of segments are those that
+// lamina has for tar.zst, by the same functions; the segments come out in the order in which threads end.
+#include "archive/codec.h"
 #include "base/base.h"
 
 #include <fcntl.h>
@@ -17,9 +18,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
-enum { SEGMENT = 8 * 1024 * 1024, LONG_FROM = 7, SHORT_UNTIL = 12, MOST_THREADS = 64, EOCD = 22, CENTRAL = 46, LOCAL = 30 };
+enum { MOST_THREADS = 64, EOCD = 22, CENTRAL = 46, LOCAL = 30 };
 
 struct piece { // of a source, at most a segment unless it is deflated
 	const unsigned char *bytes;
@@ -32,6 +32,7 @@ static size_t piece_count, piece_cap, next_piece;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_llong out_at;
 static int level, out_fd;
+static size_t segment;
 
 static void
 must(bool done, const char *what)
@@ -91,8 +92,8 @@ add_source(const char *path)
 		add_wheel(bytes, len);
 		return;
 	}
-	for (size_t at = 0; at < len; at += SEGMENT) {
-		size_t size = len - at < SEGMENT ? len - at : SEGMENT;
+	for (size_t at = 0; at < len; at += segment) {
+		size_t size = len - at < segment ? len - at : segment;
 		add((struct piece){ bytes + at, size, size, false });
 	}
 }
@@ -105,7 +106,7 @@ claim(size_t *first, size_t *size)
 	pthread_mutex_lock(&mutex);
 	*first = next_piece;
 	*size = 0;
-	while (next_piece < piece_count && (count == 0 || *size + pieces[next_piece].size <= SEGMENT)) {
+	while (next_piece < piece_count && (count == 0 || *size + pieces[next_piece].size <= segment)) {
 		*size += pieces[next_piece++].size;
 		count++;
 	}
@@ -120,36 +121,18 @@ hash(const void *bytes, size_t len)
 	must(EVP_Digest(bytes, len, digest, nullptr, EVP_sha256(), nullptr) == 1, "SHA-256");
 }
 
-static ZSTD_CCtx *
-make_codec(void)
-{
-	ZSTD_CCtx *codec = ZSTD_createCCtx();
-	must(codec != nullptr, "memory");
-	(void)ZSTD_CCtx_setParameter(codec, ZSTD_c_compressionLevel, level);
-	(void)ZSTD_CCtx_setParameter(codec, ZSTD_c_checksumFlag, 1);
-	if (level >= LONG_FROM)
-		(void)ZSTD_CCtx_setParameter(codec, ZSTD_c_enableLongDistanceMatching, 1);
-	if (level >= LONG_FROM && level <= SHORT_UNTIL)
-		(void)ZSTD_CCtx_setParameter(codec, ZSTD_c_minMatch, 4);
-	return codec;
-}
-
 static void
-compress_and_write(ZSTD_CCtx *codec, const void *bytes, size_t len)
+compress_and_write(struct lm_codec *codec, struct lm_buf *out, const void *bytes, size_t len)
 {
-	size_t room = ZSTD_compressBound(len);
-	unsigned char *out = malloc(room);
-	must(out != nullptr, "memory");
-	size_t made = ZSTD_compress2(codec, out, room, bytes, len);
-	must(!ZSTD_isError(made), "zstd");
-	hash(out, made);
-	off_t at = atomic_fetch_add(&out_at, (long long)made);
-	for (size_t done = 0; done < made;) {
-		ssize_t wrote = pwrite(out_fd, out + done, made - done, at + (off_t)done);
+	out->len = 0;
+	lm_codec_compress(codec, bytes, len, LM_MACHINE_NONE, out);
+	hash(out->ptr, out->len);
+	off_t at = atomic_fetch_add(&out_at, (long long)out->len);
+	for (size_t done = 0; done < out->len;) {
+		ssize_t wrote = pwrite(out_fd, out->ptr + done, out->len - done, at + (off_t)done);
 		must(wrote > 0, "writing");
 		done += (size_t)wrote;
 	}
-	free(out);
 }
 
 static void *
@@ -157,7 +140,8 @@ work(void *unused)
 {
 	(void)unused;
 	struct libdeflate_decompressor *inflate = libdeflate_alloc_decompressor();
-	ZSTD_CCtx *codec = make_codec();
+	struct lm_codec codec = { .format = LM_FORMAT_TAR_ZST, .level = level };
+	struct lm_buf out = {};
 	must(inflate != nullptr, "memory");
 	size_t first = 0, size = 0, count = 0;
 	while ((count = claim(&first, &size)) > 0) {
@@ -173,11 +157,12 @@ work(void *unused)
 			hash(at, piece->size);
 			at += piece->size;
 		}
-		for (size_t done = 0; done < size; done += SEGMENT)
-			compress_and_write(codec, raw + done, size - done < SEGMENT ? size - done : SEGMENT);
+		for (size_t done = 0; done < size; done += segment)
+			compress_and_write(&codec, &out, raw + done, size - done < segment ? size - done : segment);
 		free(raw);
 	}
-	ZSTD_freeCCtx(codec);
+	lm_buf_release(&out);
+	lm_codec_release(&codec);
 	libdeflate_free_decompressor(inflate);
 	return nullptr;
 }
@@ -185,15 +170,16 @@ work(void *unused)
 int
 main(int argc, char **argv)
 {
-	int threads = argc > 4 ? (int)strtol(argv[3], nullptr, 10) : 0;
+	int threads = argc > 3 ? (int)strtol(argv[2], nullptr, 10) : 0;
 	if (threads < 1 || threads > MOST_THREADS) {
-		(void)fprintf(stderr, "usage: bench_floor OUT LEVEL THREADS SOURCE...\n");
+		(void)fprintf(stderr, "usage: bench_floor OUT THREADS SOURCE...\n");
 		return 2;
 	}
-	level = (int)strtol(argv[2], nullptr, 10);
+	level = lm_codec_levels(LM_FORMAT_TAR_ZST).usual;
+	segment = (size_t)lm_codec_segment(LM_FORMAT_TAR_ZST, level);
 	out_fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	must(out_fd >= 0, argv[1]);
-	for (int i = 4; i < argc; i++)
+	for (int i = 3; i < argc; i++)
 		add_source(argv[i]);
 	pthread_t ids[MOST_THREADS];
 	for (int i = 0; i < threads; i++)

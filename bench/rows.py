@@ -7,7 +7,6 @@ import peers
 import stacks
 from common import BENCH, LAMINA, measure
 
-LEVEL = "8"  # of zstd: the usual one of lamina
 ARCHIVERS = ("tar-zstd", "tar-pigz", "tar-xz", "bsdtar", "conda-pack")
 LAMINA_OPTIONS = {"lamina": [], "max": ["--level", "max"], "xz": ["--format", "tar.xz"]}
 SUFFIX = {"lamina": "tar.zst", "max": "tar.zst", "xz": "tar.xz", "venvstacks": "tar.xz"}
@@ -153,7 +152,7 @@ class Rows:
 
     def floor(self):
         out = self.fresh("floor")
-        figures = measure([BENCH / "bench" / "bench_floor", out, LEVEL, os.cpu_count(), *self.stack.sources()], self.env)
+        figures = measure([BENCH / "bench" / "bench_floor", out, os.cpu_count(), *self.stack.sources()], self.env)
         return {**figures, "bytes": out.stat().st_size}
 
     def part_of_floor(self, part):
