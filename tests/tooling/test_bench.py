@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import json
 import sys
+import xml.dom.minidom
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,28 @@ MACHINE = {"date": "2026-01-02", "commit": "abc", "processor": "a processor", "p
            "python": "3.11.2", "load_before": 0.1, "versions": {"lamina": "0.1.0", "xz": "5.4.1"}}
 
 
-@pytest.fixture(scope="module")
-def run():
-    sys.path.insert(0, str(BENCH))
-    loader = importlib.machinery.SourceFileLoader("bench_run", str(BENCH / "run"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
+def program(name):
+    loader = importlib.machinery.SourceFileLoader(f"bench_{name}", str(BENCH / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(f"bench_{name}", loader))
     loader.exec_module(module)
-    yield module
+    return module
+
+
+@pytest.fixture(scope="module")
+def programs():
+    sys.path.insert(0, str(BENCH))
+    yield program
     sys.path.remove(str(BENCH))
+
+
+@pytest.fixture(scope="module")
+def run(programs):
+    return programs("run")
+
+
+@pytest.fixture(scope="module")
+def growth(programs):
+    return programs("growth")
 
 
 def figures(run, rows, before=()):
@@ -105,3 +120,37 @@ def test_only_unknown(run):
 def test_large_leaves_out_what_takes_long(run):
     assert run.chosen("large", None) == [
         "lamina", "noop", "floor", "tar-zstd", "tar-xz", "change-first", "change", "read-lamina", "unpack-lamina"]
+
+
+def points(*rows):
+    """(size, CPU seconds, MiB) of a first publish; the next one takes nothing."""
+    nothing = {"wall": 0.0, "cpu": 0.01, "memory": 20.0}
+    return [(size, {"wall": cpu, "cpu": cpu, "memory": memory}, nothing) for size, cpu, memory in rows]
+
+
+GROWTH = {  # what is measured -> what is said to be wrong
+    "linear": (points((10, 0.1, 20), (100, 1.0, 20), (1000, 10.0, 20)), []),
+    "small sizes do not count": (points((10, 9.0, 20), (100, 1.0, 20), (1000, 10.0, 20)), []),
+    "too quick to tell": (points((100, 0.01, 20), (1000, 0.19, 20)), []),
+    "one size": (points((1000, 10.0, 20)), []),
+    "square": (points((100, 0.1, 20), (1000, 10.0, 20)), ["files, publish: CPU time grows as the size to the power 2.00"]),
+    "memory": (points((100, 0.1, 20), (1000, 1.0, 300.0)), ["1000 files: 300 MiB"]),
+}
+
+
+@pytest.mark.parametrize("name", GROWTH)
+def test_growth(growth, name):
+    measured, wrong = GROWTH[name]
+    assert growth.conclude({"files": measured}) == wrong
+
+
+def test_plot(growth):
+    """Axes from 0, so that what grows linearly is a straight line: of (100, 1 s) and (200, 2 s) the middle is half way."""
+    drawn = xml.dom.minidom.parseString(growth.plot({"files": points((100, 1.0, 30), (200, 2.0, 60))}))
+    lines = [[tuple(map(float, place.split(","))) for place in line.getAttribute("points").split()]
+             for line in drawn.getElementsByTagName("polyline")]
+    assert len(lines) == 4  # CPU and memory, first and next
+    (x1, y1), (x2, y2) = lines[0]
+    (left, bottom) = (2 * x1 - x2, 2 * y1 - y2)
+    axis = drawn.getElementsByTagName("path")[0].getAttribute("d")
+    assert axis == f"M{left:g} 40V{round(bottom)}H{x2:g}"  # places are rounded to tenths
