@@ -111,15 +111,29 @@ render(struct build *build, const struct lm_claimed *item, struct lm_err *err)
 }
 
 static int
+write_bytes(struct build *build, const struct lm_buf *bytes, struct lm_err *err)
+{
+	lm_sha256_update(&build->hash, bytes->ptr, bytes->len);
+	return lm_outfile_write(&build->file, bytes->ptr, bytes->len, err);
+}
+
+static int
 flush_chunk(struct build *build, struct lm_err *err)
 {
-	if (build->chunk.len == 0)
-		return 0;
-	lm_sha256_update(&build->hash, build->chunk.ptr, build->chunk.len);
-	if (lm_outfile_write(&build->file, build->chunk.ptr, build->chunk.len, err) < 0)
+	if (build->chunk.len > 0 && write_bytes(build, &build->chunk, err) < 0)
 		return -1;
 	lm_buf_clear(&build->chunk);
 	return 0;
+}
+
+// Lines are written some at a time, and a long one as it is.
+static int
+add_line(struct build *build, struct lm_err *err)
+{
+	if (build->line.len >= LM_BUILD_CHUNK_BYTES)
+		return flush_chunk(build, err) < 0 ? -1 : write_bytes(build, &build->line, err);
+	lm_buf_str(&build->chunk, lm_buf_view(&build->line));
+	return build->chunk.len >= LM_BUILD_CHUNK_BYTES ? flush_chunk(build, err) : 0;
 }
 
 // Can any batch hold a request of this size?
@@ -169,8 +183,7 @@ add_item(struct build *build, const struct lm_claimed *item, struct lm_err *err)
 	build->requests++;
 	build->bytes += bytes;
 	build->tokens += tokens;
-	lm_buf_str(&build->chunk, lm_buf_view(&build->line));
-	return build->chunk.len >= LM_BUILD_CHUNK_BYTES && flush_chunk(build, err) < 0 ? -1 : 1;
+	return add_line(build, err) < 0 ? -1 : 1;
 }
 
 static int

@@ -90,12 +90,20 @@ open_rows(struct intake *in, struct lm_err *err)
 }
 
 static int
-write_rows(struct intake *in, struct lm_err *err)
+write_bytes(struct intake *in, struct lm_str bytes, struct lm_err *err)
 {
-	int sys = in->rows.len == 0 ? 0 : lm_fd_write_all(in->fd, in->rows.ptr, in->rows.len);
+	int sys = bytes.len == 0 ? 0 : lm_fd_write_all(in->fd, bytes.ptr, bytes.len);
 	if (sys != 0)
 		return lm_fd_fail(err, sys, "write", in->path);
-	in->written += in->rows.len;
+	in->written += bytes.len;
+	return 0;
+}
+
+static int
+write_rows(struct intake *in, struct lm_err *err)
+{
+	if (write_bytes(in, lm_buf_view(&in->rows), err) < 0)
+		return -1;
 	lm_buf_clear(&in->rows);
 	return 0;
 }
@@ -114,9 +122,13 @@ flush_rows(struct intake *in, struct lm_err *err)
 
 // ---- a slice
 
-static void
-add_row(struct intake *in, const struct lm_row *row)
+// A long row goes to the file as it is: one more copy of it would be felt.
+static int
+add_row(struct intake *in, const struct lm_row *row, struct lm_err *err)
 {
+	bool is_long = row->json.len >= LM_ROWS_CHUNK_BYTES;
+	if (is_long && write_rows(in, err) < 0)
+		return -1;
 	lm_grow(in->items, in->count, in->cap);
 	in->items[in->count++] = (struct new_row){
 		.id_at = in->ids.len,
@@ -127,8 +139,12 @@ add_row(struct intake *in, const struct lm_row *row)
 		.check = lm_line_check(row->json),
 	};
 	lm_buf_str(&in->ids, row->id);
-	lm_buf_str(&in->rows, row->json);
+	if (!is_long)
+		lm_buf_str(&in->rows, row->json);
+	else if (write_bytes(in, row->json, err) < 0)
+		return -1;
 	lm_buf_byte(&in->rows, '\n');
+	return in->rows.len >= LM_ROWS_CHUNK_BYTES ? write_rows(in, err) : 0;
 }
 
 // Rows up to the size of a slice: 1 there is more, 0 the source's end. Faulty ones are told and left out.
@@ -150,8 +166,7 @@ read_slice(struct intake *in, struct lm_err *err)
 			return 0;
 		if (rc < 0 || in->faults->errors > 0)
 			continue; // nothing of it is kept any more
-		add_row(in, &row);
-		if (in->rows.len >= LM_ROWS_CHUNK_BYTES && write_rows(in, err) < 0)
+		if (add_row(in, &row, err) < 0)
 			return -1;
 	}
 	return 1;
