@@ -2,22 +2,25 @@
 import configparser
 import difflib
 import functools
+import itertools
 import os
 import re
 import shlex
+import shutil
 import subprocess
-import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import scratch
 import selection
 import setup
 
 ROOT = Path(__file__).resolve().parent.parent
 # homes and temporary folders of what we start: outside of the checkout, whose git ignores would reach into them
-PRIVATE = Path(tempfile.gettempdir()) / f"lamina-check-{os.getuid()}-{os.getpid()}"
+PRIVATE = scratch.parent() / f"{scratch.PREFIX}{os.getpid()}"
 LISTS = {"{c}": ["*.c", "*.h"], "{sh}": ["*.sh", "demo", ".ci/run"], "{man}": ["man/*.[0-9]"], "{docs}": ["*.md", ":!tests/cases"]}
+MARKS = ("slow", "expected_output", "network")  # what a test may have besides its tier
 EVERYTHING, ASKED_FOR = "all", "manual"  # `-m all` is what does not have the label `manual`
 
 
@@ -100,6 +103,7 @@ class Environment:
         self.counts = section["counts"]
         self.tier = section.get("tier", "")
         self.select = section.get("select", "")
+        self.first = section.get("first", "").split()
         self.timeout_s = section.getint("timeout_s")
         self.suite_s = section.getint("suite_s", 0)
         self.env = dict(line.split("=", 1) for line in section.get("env", "").split("\n") if line)
@@ -129,7 +133,9 @@ class Environment:
         return items(self.each)
 
     def files(self):
-        return selection.chosen(self.plan.choices, items(self.each))
+        """The chosen files, those that take long first: nothing else is left to run beside the last one."""
+        found = selection.chosen(self.plan.choices, items(self.each))
+        return sorted(found, key=lambda item: self.first.index(item) if item in self.first else len(self.first))
 
     def words(self, files, key):
         """The command with its placeholders replaced; {item} becomes `files`. None when a list of it is empty."""
@@ -190,8 +196,24 @@ class Environment:
         uv_settings = Path(os.path.expanduser("~/.config/uv/uv.toml"))
         if uv_settings.exists():
             env.setdefault("UV_CONFIG_FILE", str(uv_settings))
+        env["PATH"] = os.pathsep.join([str(setup.BIN), *interpreter_folders(), env["PATH"]])
         env.update(CMOCKA_MESSAGE_OUTPUT="TAP", PYTHONDONTWRITEBYTECODE="1", LAMINA_CHECK_PRIVATE=str(private), **self.env)
         return env
+
+
+@functools.cache
+def interpreter_folders():
+    """Where the python3.11 that tests start is, when PATH has but a script of a version manager that looks for it, which takes longer
+    than what most of them do with it. It is that of this PATH all the same."""
+    found = shutil.which("python3.11")
+    if found is None:
+        return []
+    with open(found, "rb") as file:
+        if file.read(2) != b"#!":
+            return []
+    done = subprocess.run([found, "-c", "import os, sys; print(os.path.dirname(sys.executable))"], text=True, cwd="/",
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return [done.stdout.strip()] if done.returncode == 0 else []
 
 
 @functools.cache
@@ -243,19 +265,26 @@ def with_needs(everything, chosen):
     return [environment for name, environment in everything.items() if name in found]
 
 
-def picks(expression, tier):
-    """Does an expression for pytest's -m ask for this tier by name? `unit` and `unit and not slow` do, `not slow` does not."""
+def holds(expression, marks):
+    """Does an expression for pytest's -m choose a test with these marks? None: it is no expression, and pytest will say so."""
     tokens = re.findall(r"[()]|[^\s()]+", expression)
+    text = " ".join(token if token in ("and", "or", "not", "(", ")") else str(token in marks) for token in tokens)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return bool(eval(text, {"__builtins__": {}}))  # nothing but True, False, and, or, not
+    except (SyntaxError, TypeError):
+        return None
 
-    def value(have):
-        text = " ".join(token if token in ("and", "or", "not", "(", ")") else str(token in have) for token in tokens)
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                return bool(eval(text, {"__builtins__": {}}))  # nothing but True, False, and, or, not
-        except (SyntaxError, TypeError):  # pytest will say so
-            return False
 
-    return value({tier}) and not value(set())
+def picks(expression, tier):
+    """Does it ask for this tier by name? `unit` and `unit and not slow` do, `not slow` does not."""
+    return bool(holds(expression, {tier})) and not holds(expression, set())
+
+
+def may_pick(expression, tier):
+    """Can it choose any test of this tier, whatever else that is marked as?"""
+    marks = [set(each) for size in range(len(MARKS) + 1) for each in itertools.combinations(MARKS, size)]
+    return any(holds(expression, {tier, *more}) in (True, None) for more in marks)
 
 
 def give_arguments(everything, names, args):

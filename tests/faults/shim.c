@@ -2,7 +2,7 @@
 //
 //   LAMINA_FAULT         "<call>#<n>=<errno as a number>", "<call>#<n>=kill", or "<call>#0" to count only
 //   LAMINA_FAULT_IN      name of the program in which calls count (others that it starts run as ever)
-//   LAMINA_FAULT_REPORT  a file that gets a line: "fault", when it has happened; "count <n>", at the end of the program
+//   LAMINA_FAULT_REPORT  a file that gets a line "fault" when it has happened, and at the end of the program "count <call> <n>" for each
 //
 // Calls: read, write, open, fsync, rename, mmap, fork, malloc, each with its relatives. What the program reads from or writes to
 // standard streams does not count, and of malloc what libraries ask for does not: they say so in ways of their own.
@@ -24,12 +24,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static char fault_call[16];
+enum call { CALL_READ, CALL_WRITE, CALL_OPEN, CALL_FSYNC, CALL_RENAME, CALL_MMAP, CALL_FORK, CALL_MALLOC, CALLS };
+
+static const char *const names[CALLS] = { "read", "write", "open", "fsync", "rename", "mmap", "fork", "malloc" };
+static enum call fault_call = CALLS;
 static long fault_at, fault_errno; // errno 0: kill
 static const char *report_path;
 static pid_t armed; // counts in this process only, not in a child that is about to become another program
 static uintptr_t program_begin, program_end;
-static atomic_long calls;
+static atomic_long calls[CALLS];
 
 static void
 tell(const char *line)
@@ -64,9 +67,11 @@ arm(void)
 	if (request == nullptr || program == nullptr || strcmp(program, program_invocation_short_name) != 0)
 		return;
 	const char *number = strchr(request, '#');
-	if (number == nullptr || (size_t)(number - request) >= sizeof fault_call)
+	if (number == nullptr)
 		return;
-	memcpy(fault_call, request, (size_t)(number - request));
+	for (enum call call = 0; call < CALLS; call++)
+		if (strlen(names[call]) == (size_t)(number - request) && memcmp(names[call], request, strlen(names[call])) == 0)
+			fault_call = call;
 	char *rest = nullptr;
 	fault_at = strtol(number + 1, &rest, 10);
 	if (*rest == '=')
@@ -81,9 +86,11 @@ count(void)
 {
 	if (armed == 0 || syscall(SYS_getpid) != armed)
 		return;
-	char line[40];
-	(void)snprintf(line, sizeof line, "count %ld\n", atomic_load(&calls));
-	tell(line);
+	for (enum call call = 0; call < CALLS; call++) {
+		char line[40];
+		(void)snprintf(line, sizeof line, "count %s %ld\n", names[call], atomic_load(&calls[call]));
+		tell(line);
+	}
 }
 
 // Who leaves without destructors (tests/support/leave.c) has counted, too.
@@ -97,11 +104,11 @@ _exit(int code)
 
 // Is this the call that shall fail? Then errno is set.
 static bool
-fails(const char *call)
+fails(enum call call)
 {
-	if (armed == 0 || strcmp(call, fault_call) != 0 || syscall(SYS_getpid) != armed)
+	if (armed == 0 || syscall(SYS_getpid) != armed)
 		return false;
-	if (atomic_fetch_add(&calls, 1) + 1 != fault_at)
+	if (atomic_fetch_add(&calls[call], 1) + 1 != fault_at || call != fault_call)
 		return false;
 	tell("fault\n");
 	if (fault_errno == 0)
@@ -124,26 +131,26 @@ fails(const char *call)
 		return next arguments; \
 	}
 
-RELAY(ssize_t, read, "read", fd > 2, (int fd, void *into, size_t size), (fd, into, size))
-RELAY(ssize_t, pread, "read", true, (int fd, void *into, size_t size, off_t at), (fd, into, size, at))
-RELAY(ssize_t, pread64, "read", true, (int fd, void *into, size_t size, off64_t at), (fd, into, size, at))
-RELAY(ssize_t, write, "write", fd > 2, (int fd, const void *from, size_t size), (fd, from, size))
-RELAY(ssize_t, writev, "write", fd > 2, (int fd, const struct iovec *parts, int n), (fd, parts, n))
-RELAY(ssize_t, pwrite, "write", true, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at))
-RELAY(ssize_t, pwrite64, "write", true, (int fd, const void *from, size_t size, off64_t at), (fd, from, size, at))
-RELAY(ssize_t, copy_file_range, "write", true, (int from, off64_t *at, int to, off64_t *where, size_t size, unsigned flags),
+RELAY(ssize_t, read, CALL_READ, fd > 2, (int fd, void *into, size_t size), (fd, into, size))
+RELAY(ssize_t, pread, CALL_READ, true, (int fd, void *into, size_t size, off_t at), (fd, into, size, at))
+RELAY(ssize_t, pread64, CALL_READ, true, (int fd, void *into, size_t size, off64_t at), (fd, into, size, at))
+RELAY(ssize_t, write, CALL_WRITE, fd > 2, (int fd, const void *from, size_t size), (fd, from, size))
+RELAY(ssize_t, writev, CALL_WRITE, fd > 2, (int fd, const struct iovec *parts, int n), (fd, parts, n))
+RELAY(ssize_t, pwrite, CALL_WRITE, true, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at))
+RELAY(ssize_t, pwrite64, CALL_WRITE, true, (int fd, const void *from, size_t size, off64_t at), (fd, from, size, at))
+RELAY(ssize_t, copy_file_range, CALL_WRITE, true, (int from, off64_t *at, int to, off64_t *where, size_t size, unsigned flags),
 	(from, at, to, where, size, flags))
-RELAY(int, fsync, "fsync", true, (int fd), (fd))
-RELAY(int, fdatasync, "fsync", true, (int fd), (fd))
-RELAY(int, rename, "rename", true, (const char *from, const char *to), (from, to))
-RELAY(int, renameat, "rename", true, (int at, const char *from, int where, const char *to), (at, from, where, to))
-RELAY(int, renameat2, "rename", true, (int at, const char *from, int where, const char *to, unsigned flags),
+RELAY(int, fsync, CALL_FSYNC, true, (int fd), (fd))
+RELAY(int, fdatasync, CALL_FSYNC, true, (int fd), (fd))
+RELAY(int, rename, CALL_RENAME, true, (const char *from, const char *to), (from, to))
+RELAY(int, renameat, CALL_RENAME, true, (int at, const char *from, int where, const char *to), (at, from, where, to))
+RELAY(int, renameat2, CALL_RENAME, true, (int at, const char *from, int where, const char *to, unsigned flags),
 	(at, from, where, to, flags))
-RELAY(void *, mmap, "mmap", true, (void *at, size_t size, int access, int flags, int fd, off_t from),
+RELAY(void *, mmap, CALL_MMAP, true, (void *at, size_t size, int access, int flags, int fd, off_t from),
 	(at, size, access, flags, fd, from))
-RELAY(void *, mmap64, "mmap", true, (void *at, size_t size, int access, int flags, int fd, off64_t from),
+RELAY(void *, mmap64, CALL_MMAP, true, (void *at, size_t size, int access, int flags, int fd, off64_t from),
 	(at, size, access, flags, fd, from))
-RELAY(pid_t, fork, "fork", true, (void), ())
+RELAY(pid_t, fork, CALL_FORK, true, (void), ())
 
 #define RELAY_OPEN(name, parameters, arguments) \
 	int name parameters \
@@ -155,7 +162,7 @@ RELAY(pid_t, fork, "fork", true, (void), ())
 		va_start(rest, flags); \
 		mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : 0; \
 		va_end(rest); \
-		return fails("open") ? -1 : next arguments; \
+		return fails(CALL_OPEN) ? -1 : next arguments; \
 	}
 
 RELAY_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
@@ -168,7 +175,7 @@ RELAY_OPEN(openat64, (int at, const char *path, int flags, ...), (at, path, flag
 	int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, \
 		char *const *argv, char *const *env) \
 	{ \
-		return fails("fork") ? (int)fault_errno : NEXT(name)(pid, path, actions, attributes, argv, env); \
+		return fails(CALL_FORK) ? (int)fault_errno : NEXT(name)(pid, path, actions, attributes, argv, env); \
 	}
 
 RELAY_SPAWN(posix_spawn)
@@ -182,7 +189,7 @@ void *__libc_realloc(void *old, size_t size);
 static bool
 no_memory(const void *caller)
 {
-	return (uintptr_t)caller >= program_begin && (uintptr_t)caller < program_end && fails("malloc");
+	return (uintptr_t)caller >= program_begin && (uintptr_t)caller < program_end && fails(CALL_MALLOC);
 }
 
 void *

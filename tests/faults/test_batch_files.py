@@ -3,7 +3,10 @@ time they make good.
 
 In CI some calls of each kind fail, one at a time; `./check slow -- tests/faults` fails each one."""
 
+import functools
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -88,14 +91,20 @@ def whole_or_absent(place, before, want):
         assert part in (old, new), f"{name} is neither as it was nor as it should become"
 
 
+@functools.cache
+def undisturbed(before, command):
+    """What `command` makes when nobody disturbs it, for all tests that ask: (outputs, results, raw files)."""
+    with tempfile.TemporaryDirectory(dir=before.folder.parent) as folder:
+        place = before.copy(Path(folder, "undisturbed"))
+        place.do(command).ok()
+        place.finish()
+        return place.outputs(), place.results("run"), place.raw()
+
+
 def survives(places, folder, command, call, sample, kill=False):
     """`command` under each fault of `call`, and again without one."""
     before = places["sent" if command == "step" else "finished"]
-    undisturbed = before.copy(folder / "undisturbed")
-    undisturbed.do(command).ok()
-    undisturbed.finish()
-    old, new, results = before.outputs(), undisturbed.outputs(), undisturbed.results("run")
-    left = undisturbed.raw()
+    old, (new, results, left) = before.outputs(), undisturbed(before, command)
 
     def check(place, succeeded):
         whole_or_absent(place, old, new)
@@ -113,7 +122,7 @@ def survives(places, folder, command, call, sample, kill=False):
         place.run("prune-artifacts", "run").ok()  # what the end of a run left
         assert place.litter() == []
 
-    calls = each_fault(before, folder, before.program, call, lambda place, env: place.do(command, **env), check, sample, kill)
+    calls = each_fault(before, folder, before.program, command, call, lambda place, env: place.do(command, **env), check, sample, kill)
     assert calls
 
 

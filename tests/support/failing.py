@@ -70,22 +70,33 @@ def numbers(count, sample):
     return [1 + int((i + 0.5) * count / sample) for i in range(sample)]
 
 
-def each_fault(before, folder, program, call, go, check, sample, kill=False, together=2):
+counted = {}  # (folder of a place, command): {call: how many there are when none fails}
+
+
+def count_calls(before, folder, program, command, go):
+    """How often a command calls what can fail, in a copy of a place; asked once for all tests of it."""
+    key = before.folder, command
+    if key not in counted:
+        place = before.copy(folder / "counted")
+        counting = Fault(folder, program, "read", 0)
+        go(place, counting.env).ok()
+        counted[key] = {words[1]: int(words[2]) for words in map(str.split, counting.report_lines()) if words[0] == "count"}
+        counting.report.unlink()
+        shutil.rmtree(place.folder)
+    return counted[key]
+
+
+def each_fault(before, folder, program, command, call, go, check, sample, kill=False, together=2):
     """Run `go(place, env)` in a copy of a place for each fault; then `check(place, succeeded)` in it, which runs again.
 
     before   has copy(folder) and folder
+    command  names what runs: its calls are counted once
     sample   of how many n; None: of all
     together how many runs at a time
     Returns how many calls there were."""
     if call == "malloc" and SANITIZED:
         pytest.skip("a sanitizer has a malloc of its own, which no library can replace")
-    place = before.copy(folder / "counted")
-    counting = Fault(folder, program, call, 0)
-    go(place, counting.env).ok()
-    (told,) = [line for line in counting.report_lines() if line.startswith("count ")]
-    count = int(told.split()[1])
-    counting.report.unlink()
-    shutil.rmtree(place.folder)
+    count = count_calls(before, folder, program, command, go)[call]
 
     def one(n):
         place = before.copy(folder / str(n))

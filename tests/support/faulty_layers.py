@@ -1,9 +1,11 @@
 """Commands of lamina under faults, and what must hold of what they leave."""
 
+import functools
 import io
 import json
-import shutil
 import tarfile
+import tempfile
+from pathlib import Path
 
 from failing import each_fault
 from handmade import unzstd
@@ -45,14 +47,20 @@ def check_trees(place, want):
         json.loads(export.read_bytes())
 
 
+@functools.cache
+def undisturbed(before, command):
+    """What a run of `command` in a copy of a place makes when nobody disturbs it, for all tests that ask."""
+    with tempfile.TemporaryDirectory(dir=before.folder.parent) as folder:
+        place = before.copy(Path(folder, "undisturbed"))
+        place.run(*COMMANDS[command](place)).ok()
+        check_archives(place.out)
+        return state(place)
+
+
 def survives(before, folder, command, call, sample, kill=False):
     """`command` under each fault of `call`, and again without one."""
     argv = COMMANDS[command]
-    undisturbed = before.copy(folder / "undisturbed")
-    undisturbed.run(*argv(undisturbed)).ok()
-    want = state(undisturbed)
-    check_archives(undisturbed.out)
-    shutil.rmtree(undisturbed.folder)
+    want = undisturbed(before, command)
 
     def check(place, succeeded):
         left = state(place)
@@ -68,4 +76,4 @@ def survives(before, folder, command, call, sample, kill=False):
         left = litter(place)
         assert left == [], f"left behind: {left}"
 
-    assert each_fault(before, folder, before.program, call, lambda place, env: place.run(*argv(place), **env), check, sample, kill)
+    assert each_fault(before, folder, before.program, command, call, lambda place, env: place.run(*argv(place), **env), check, sample, kill)

@@ -49,7 +49,7 @@ class Member:
 def make(members, *, prefix=b"", before_directory=b"", comment=b"", suffix=b"", end=None, zip64=None, central=None):
     """The bytes of a zip. `end` replaces fields of the end record: disk first here total size offset; `zip64` (a dict, may be
     empty) adds the zip64 records, with fields replaced; `central` replaces the whole directory."""
-    body, directory = prefix, b""
+    body, directory = bytearray(prefix), bytearray()
     for member in members:
         directory += member.central_record(len(body))
         body += member.local_record() + member.stored + member.descriptor + member.after
@@ -68,7 +68,7 @@ def make(members, *, prefix=b"", before_directory=b"", comment=b"", suffix=b"", 
         body += struct.pack("<4sIQI", b"PK\6\7", z["locator_disk"], z["at"], z["disks"])
     body += struct.pack("<4sHHHHIIH", b"PK\5\6", fields["disk"], fields["first"], fields["here"], fields["total"],
         fields["size"], fields["offset"], fields["comment_len"])
-    return body + comment + suffix
+    return bytes(body + comment + suffix)
 
 
 def zip64_extra(*values):

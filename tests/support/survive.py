@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import isolation
 import run as running
 
 # Linux counts the memory of the process that forked for the child, too: a small one stands between.
@@ -66,15 +67,13 @@ class Place:
 
 
 def session(pid):
-    """The processes of a session, without zombies: {pid: command line}."""
+    """The processes of a session that we started, without zombies: {pid: command line}. What loses its parent becomes our child."""
     found = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
+    for child in isolation.descendants() | isolation.descendants():  # one whose parent ends meanwhile is seen the second time
         with contextlib.suppress(OSError):
-            fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) == pid and fields[0] not in "ZX":
-                found[int(entry)] = Path("/proc", entry, "cmdline").read_text().replace("\0", " ")
+                found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
     return found
 
 

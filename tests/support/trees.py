@@ -24,6 +24,12 @@ def text(seed, size):
     return bytes(out[:size])
 
 
+def repeated(seed, size, period=131_101):
+    """Text that comes again and again, which compressors are quick with. No size of a segment is a multiple of the period, so parts
+    in a wrong order or place show."""
+    return (text(seed, period) * (size // period + 1))[:size]
+
+
 def noise(seed, size):
     """Bytes that do not compress."""
     return random.Random(seed).randbytes(size)
@@ -73,7 +79,7 @@ def nasty():
         "one-" + "o" * 90 + "/" + "p" * 100: b"name field full",
         "one-" + "o" * 90 + "/" + "p" * 101: b"name field too short",
         "full/" + "q" * 88 + "/" + "/".join("r" * 50 for _ in range(2)) + "/cut at a slash in the short name": b"?",
-        "big text": text(1, 9 * 1024 * 1024),
+        "big text": repeated(1, 9 * 1024 * 1024),
         "big noise": (noise(2, 6 * 1024 * 1024 + 1),),
         "big zeros": bytes(20 * 1024 * 1024),
     }

@@ -1,5 +1,6 @@
 """Small stacks, locked once, and the program in a build that can be ended at named points."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -20,12 +21,24 @@ MEMORY = "/dev/shm"
 MEMORY_NEEDED = 1 << 30
 
 
-@pytest.fixture
-def fast_path(tmp_path):
+@contextlib.contextmanager
+def fast_folder(otherwise):
     """A folder in memory, where flushing costs nothing, if there is room; else a temporary one like any other."""
     with_room = os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
-    with tempfile.TemporaryDirectory(dir=MEMORY if with_room else tmp_path) as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY if with_room else otherwise) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def fast_path(tmp_path):
+    with fast_folder(tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def fast_path_of_file(tmp_path_factory):
+    with fast_folder(tmp_path_factory.mktemp("file")) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

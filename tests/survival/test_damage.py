@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
+import private
 from small_stack import LOCAL
-from survive import files
+from survive import Place, files
 
 EVERY = 4096  # every so often a byte is changed: whatever is read, something of it is wrong
 
@@ -44,13 +45,24 @@ def remove(path):
 DAMAGES = [change, change_last_byte, cut, empty, lengthen, remove]
 
 
-@pytest.fixture
-def place(locked_stack, fast_path):
-    """A place with a warm store; `first` is what was published from it."""
-    place = locked_stack.copy(fast_path / "place")
-    place.run("publish", *LOCAL, place.spec, place.folder / "first").ok()
+@pytest.fixture(scope="module")
+def kept(locked_stack, fast_path_of_file, tmp_path_factory):
+    """A place with a warm store; `first` is what was published from it. Not where it was made, which its catalogue remembers."""
+    place = locked_stack.copy(fast_path_of_file / "place")
+    with pytest.MonkeyPatch.context() as patch:
+        private.enter(patch, tmp_path_factory.mktemp("environment"))
+        place.run("publish", *LOCAL, place.spec, place.folder / "first").ok()
     shutil.rmtree(place.store / "segments")  # or sources would not be read again
-    return place
+    place.folder.rename(fast_path_of_file / "kept")
+    return Place(fast_path_of_file / "kept", place.program)
+
+
+@pytest.fixture
+def place(kept, fast_path_of_file):
+    """A copy of it, where it was made."""
+    place = kept.copy(fast_path_of_file / "place")
+    yield place
+    shutil.rmtree(place.folder)
 
 
 def stored(place, kind):

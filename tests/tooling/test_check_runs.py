@@ -43,6 +43,26 @@ def test_what_runs_without_arguments(checkout):
             checkout.check("test", *args).ok().out.splitlines()).startswith(want + ", 0 failed"), args
 
 
+def test_long_files_run_first(checkout):
+    for first, want in (("tests/b/test_second.py", ["b", "a"]), ("tests/none.py tests/a/test_first.py", ["a", "b"])):
+        checkout.write("check.ini", INI.replace("counts = junit\n", f"counts = junit\nfirst = {first}\n"))
+        told = [line for line in checkout.check("test", "-v").ok().out.splitlines() if "PASSED" in line]
+        assert [line.split("/")[1] for line in told if "test_one" in line or "test_three" in line] == want
+
+
+def test_what_was_listed_is_not_listed_again(checkout):
+    """For another environment only files that have tests of its tiers are looked into. One that cannot be listed is not passed over."""
+    again = INI[INI.index("[test]"):INI.index("[echo]")].replace("[test]", "[more]") + "select = contract\n"
+    checkout.write("check.ini", INI.replace("[echo]", again + "\n[echo]"))
+    log = checkout.folder / ".tools/log/check"
+    assert checkout.said("test", "more", code=0)[-1] == "5 passed, 0 failed, 2 skipped"
+    assert "collected 5 items" in (log / "test/list.log").read_text() and "collected 3 items" in (log / "more/list.log").read_text()
+    assert checkout.said("more", code=0)[-1] == "2 passed, 0 failed, 1 skipped"
+    assert "collected 5 items" in (log / "more/list.log").read_text()
+    checkout.write("tests/a/test_first.py", "import nothing_like_it\n")
+    assert checkout.said("more", code=1)[-2:] == ["stopped: tests cannot run", "0 passed, 1 failed, 0 skipped"]
+
+
 def test_skips_tell_why(checkout):
     assert checkout.said("test", code=0) == [
         "ok    test             3 passed, 1 skipped",

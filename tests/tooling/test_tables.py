@@ -8,7 +8,7 @@ import pytest
 import changed
 import flaky
 import tiers
-from fake_checkout import FakeCheckout
+from fake_checkout import INI, FakeCheckout
 
 CHANGED = """\
 [modules]
@@ -126,6 +126,8 @@ LINTED = {
         "misc/changed.ini:7: 'tests/gone' is no folder or file of tests, and no environment"),
     "unknown environment": ({"misc/changed.ini": CHANGED + "README* = uint\n"},
         "misc/changed.ini:7: 'uint' is no folder or file of tests, and no environment"),
+    "order of what is not there": ({"check.ini": INI + LINKS + "first = tests/a/test_one.py tests/gone.py\n"},
+        "check.ini: [links] first: there is no file 'tests/gone.py'"),
     "empty row": ({"misc/changed.ini": CHANGED + "README* =\n"}, "misc/changed.ini:7: 'README*' leads to no test"),
     "row outside": ({"misc/changed.ini": "x = y\n"}, "misc/changed.ini:1: a line before the first section"),
     "bad section": ({"misc/changed.ini": "[x\n"}, "misc/changed.ini:1: a section is written [name]"),
