@@ -133,7 +133,7 @@ def hang(data, after):
     """The first bytes, then silence until the test is over."""
 
     def answer(handler):
-        head(handler, 200, {"Content-Length": len(data)})
+        head(handler, 200, {"Content-Length": len(data), "Content-Type": "text/html"})
         handler.wfile.write(data[:after])
         handler.wfile.flush()
         handler.server.web.ended.wait()
