@@ -12,6 +12,7 @@ from failing import ERRORS, each_fault
 from fake_provider import fake_provider
 
 ITEMS, SAMPLE = 40, 3
+START, WAIT = ("--max-requests", "10", "--poll-interval-sec", "3600"), ("--poll-interval", "0.02")  # all answers are left for `wait`
 CASES = [(command, call) for command in ("start", "wait") for call in ERRORS
     if call != "fork" and (command, call) != ("wait", "fsync")]  # there are none
 KILLS = [("start", "write"), ("start", "fsync"), ("start", "open"), ("wait", "write"), ("wait", "open")]
@@ -41,22 +42,22 @@ def survives(batch, folder, provider, command, call, sample, kill=False):
     """`command` under each fault of `call`, and the run started again."""
 
     def go(place, env):
-        result = place.start("run", "--max-requests", "10", **(env if command == "start" else {}))
-        return place.wait("run", **(env if command == "wait" else {})) if result.code == 0 and command != "start" else result
+        result = place.start("run", *START, **(env if command == "start" else {}))
+        return place.wait("run", *WAIT, **(env if command == "wait" else {})) if result.code == 0 and command != "start" else result
 
     def faulty(place, env):
         provider.reset()
         return go(place, env)
 
     def check(place, _):
-        place.start("run", "--max-requests", "10").ok()
-        place.wait("run").ok()
+        place.start("run", *START).ok()
+        place.wait("run", *WAIT).ok()
         assert place.results("run") == want
         check_sent_once(provider, ITEMS)
 
     undisturbed = batch.copy(folder / "undisturbed")
-    undisturbed.start("run", "--max-requests", "10").ok()
-    undisturbed.wait("run").ok()
+    undisturbed.start("run", *START).ok()
+    undisturbed.wait("run", *WAIT).ok()
     want = undisturbed.results("run")
     assert want.count("\n") == ITEMS
     # counted for each: how much is left for `wait` to do is another each time
