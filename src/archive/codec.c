@@ -12,9 +12,9 @@
 
 enum {
 	MIB = 1024 * 1024,
-	ZSTD_LONG_FROM = 7,   // levels that look for matches far back, too, and up to
+	ZSTD_WIDE_FROM = 7,    // levels that look for matches in the whole segment, and up to
 	ZSTD_SHORT_UNTIL = 12, // this one for shorter ones than usual
-	ZSTD_LARGE_FROM = 16, // levels that take minutes, and get larger segments for it
+	ZSTD_LARGE_FROM = 16,  // levels that take minutes, and get larger segments for it
 	XZ_LARGE_FROM = 7,
 	ZLIB_MOST = 9,
 };
@@ -24,7 +24,7 @@ lm_codec_levels(enum lm_format format)
 {
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
-		return (struct lm_level_range){ .least = 1, .most = 22, .usual = 8, .fast = 3, .max = 19 };
+		return (struct lm_level_range){ .least = 1, .most = 22, .usual = 8, .fast = 3, .max = 18 };
 	case LM_FORMAT_TAR_XZ:
 		return (struct lm_level_range){ .least = 0, .most = 9, .usual = 6, .fast = 1, .max = 9 };
 	case LM_FORMAT_TAR_GZ:
@@ -69,7 +69,7 @@ lm_codec_describe(enum lm_format format, int level, char out[64])
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
 		(void)snprintf(
-			out, 64, "zstd %s level %d%s", ZSTD_versionString(), level, level < ZSTD_LONG_FROM ? "" : " long");
+			out, 64, "zstd %s level %d%s", ZSTD_versionString(), level, level < ZSTD_WIDE_FROM ? "" : " wide");
 		return;
 	case LM_FORMAT_TAR_XZ:
 		(void)snprintf(out, 64, "liblzma %s level %d", lzma_version_string(), level);
@@ -102,6 +102,21 @@ set_zstd(struct lm_codec *codec, ZSTD_cParameter parameter, int value)
 	must(!ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, parameter, value)));
 }
 
+// What a level finds in a window of the whole segment and with shorter matches is worth more than what it finds by trying
+// twice as many candidates, and takes less time: docs/performance.md.
+static void
+tune_zstd(struct lm_codec *codec)
+{
+	enum { WINDOW_LOG = 24, LARGE_WINDOW_LOG = 26, FEW_LOG = 3, FEW_UNTIL = 8, SHORT = 4 };
+	if (codec->level < ZSTD_WIDE_FROM)
+		return;
+	set_zstd(codec, ZSTD_c_windowLog, codec->level < ZSTD_LARGE_FROM ? WINDOW_LOG : LARGE_WINDOW_LOG);
+	if (codec->level <= ZSTD_SHORT_UNTIL)
+		set_zstd(codec, ZSTD_c_minMatch, SHORT);
+	if (codec->level <= FEW_UNTIL)
+		set_zstd(codec, ZSTD_c_searchLog, FEW_LOG);
+}
+
 static void
 compress_zstd(struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
 {
@@ -111,10 +126,7 @@ compress_zstd(struct lm_codec *codec, const void *bytes, size_t len, struct lm_b
 		set_zstd(codec, ZSTD_c_compressionLevel, codec->level);
 		set_zstd(codec, ZSTD_c_checksumFlag, 1);
 		set_zstd(codec, ZSTD_c_contentSizeFlag, 1);
-		if (codec->level >= ZSTD_LONG_FROM)
-			set_zstd(codec, ZSTD_c_enableLongDistanceMatching, 1);
-		if (codec->level >= ZSTD_LONG_FROM && codec->level <= ZSTD_SHORT_UNTIL)
-			set_zstd(codec, ZSTD_c_minMatch, 4);
+		tune_zstd(codec);
 	}
 	size_t room = ZSTD_compressBound(len);
 	size_t made = ZSTD_compress2(codec->zstd, lm_buf_reserve(out, room), room, bytes, len);

@@ -232,25 +232,48 @@ hash_number(struct lm_sha256 *hash, uint64_t value)
 	lm_sha256_update(hash, bytes, sizeof bytes);
 }
 
-void
-lm_part_digest(const struct lm_plan *plan, const struct lm_part *part, struct lm_digest *digest)
+// Behind its headers, a part of a large member is the same wherever the file is: in any folder, archive, at any time.
+static void
+hash_large(const struct lm_plan *plan, const struct lm_part *part, struct lm_sha256 *hash)
 {
-	static const char zeros[LM_TAR_END_BYTES];
+	const struct lm_member *member = &plan->members[part->member];
 	LM_AUTO(lm_buf_release) struct lm_buf header = {};
-	LM_AUTO(lm_sha256_release) struct lm_sha256 hash = {};
-	lm_sha256_init(&hash);
+	uint64_t before = part->skip;
+	if (part->skip == 0 || plan->tar)
+		lm_member_tar_header(plan, member, &header);
+	if (part->skip == 0)
+		lm_sha256_update(hash, header.ptr, header.len);
+	else
+		before -= header.len;
+	lm_sha256_update(hash, member->entry->digest.bytes, sizeof member->entry->digest.bytes);
+	hash_number(hash, before);
+	hash_number(hash, part->content_size - (part->end_blocks ? LM_TAR_END_BYTES : 0));
+}
+
+static void
+hash_members(const struct lm_plan *plan, const struct lm_part *part, struct lm_sha256 *hash)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf header = {};
 	for (size_t i = 0; i < part->member_count; i++) {
 		const struct lm_member *member = &plan->members[part->member + i];
 		lm_buf_clear(&header);
 		lm_member_tar_header(plan, member, &header);
-		lm_sha256_update(&hash, header.ptr, header.len);
+		lm_sha256_update(hash, header.ptr, header.len);
 		if (lm_member_type(member) == LM_ENTRY_FILE)
-			lm_sha256_update(&hash, member->entry->digest.bytes, sizeof member->entry->digest.bytes);
+			lm_sha256_update(hash, member->entry->digest.bytes, sizeof member->entry->digest.bytes);
 	}
-	if (part->large) {
-		hash_number(&hash, part->skip);
-		hash_number(&hash, part->content_size - (part->end_blocks ? LM_TAR_END_BYTES : 0));
-	}
+}
+
+void
+lm_part_digest(const struct lm_plan *plan, const struct lm_part *part, struct lm_digest *digest)
+{
+	static const char zeros[LM_TAR_END_BYTES];
+	LM_AUTO(lm_sha256_release) struct lm_sha256 hash = {};
+	lm_sha256_init(&hash);
+	if (part->large)
+		hash_large(plan, part, &hash);
+	else
+		hash_members(plan, part, &hash);
 	if (part->end_blocks)
 		lm_sha256_update(&hash, zeros, sizeof zeros);
 	lm_sha256_final(&hash, digest);

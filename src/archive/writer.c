@@ -41,7 +41,7 @@ lm_format_parse(const char *extension, enum lm_format *format)
 void
 lm_archive_compressor(const struct lm_archive_options *options, char out[96])
 {
-	enum { MIB = 1024 * 1024, RULE = 2 };
+	enum { MIB = 1024 * 1024, RULE = 3 };
 	char codec[64];
 	int level = lm_codec_level(options);
 	lm_codec_describe(options->format, level, codec);

@@ -87,7 +87,7 @@ def test_options_out_of_range(write, tmp_path, options, text):
     assert sorted(os.listdir(tmp_path)) == ["tree"]
 
 
-@pytest.mark.parametrize("format, least, most", [("tar.zst", (1, "", 8), (22, " long", 32)), ("tar.xz", (0, "", 16), (9, "", 32)),
+@pytest.mark.parametrize("format, least, most", [("tar.zst", (1, "", 8), (22, " wide", 32)), ("tar.xz", (0, "", 16), (9, "", 32)),
     ("tar.gz", (1, "", 4), (12, "", 4)), ("zip", (1, "", 4), (12, "", 4))])
 def test_levels(write, tmp_path, format, least, most):
     """The level, how it is done and the size of segments are recorded."""
@@ -96,7 +96,7 @@ def test_levels(write, tmp_path, format, least, most):
         (least, most)]
     assert made[0]["size"] > made[1]["size"]
     for (level, how, segment), result in zip((least, most), made):
-        assert result["compressor"].endswith(f" level {level}{how} segment {segment} MiB rule 2")
+        assert result["compressor"].endswith(f" level {level}{how} segment {segment} MiB rule 3")
 
 
 def pkg_config(name):
@@ -104,10 +104,10 @@ def pkg_config(name):
 
 
 @pytest.mark.parametrize("format, library, rest", [
-    ("tar.zst", "zstd", "level 8 long segment 8 MiB rule 2"),
-    ("tar.xz", "liblzma", "level 6 segment 16 MiB rule 2"),
-    ("tar.gz", "libdeflate", "level 6 segment 4 MiB rule 2"),
-    ("zip", "libdeflate", f"and zlib {zlib.ZLIB_RUNTIME_VERSION} level 6 segment 4 MiB rule 2"),
+    ("tar.zst", "zstd", "level 8 wide segment 8 MiB rule 3"),
+    ("tar.xz", "liblzma", "level 6 segment 16 MiB rule 3"),
+    ("tar.gz", "libdeflate", "level 6 segment 4 MiB rule 3"),
+    ("zip", "libdeflate", f"and zlib {zlib.ZLIB_RUNTIME_VERSION} level 6 segment 4 MiB rule 3"),
 ])
 def test_compressor(write, tmp_path, format, library, rest):
     """The same before anything is written and afterwards; the version is that of the library."""
@@ -123,18 +123,18 @@ def test_compressor(write, tmp_path, format, library, rest):
         assert version == pkg_config("libdeflate")
 
 
-@pytest.mark.parametrize("format, fast, most", [("tar.zst", "level 3 segment 8", "level 19 long segment 32"),
+@pytest.mark.parametrize("format, fast, most", [("tar.zst", "level 3 segment 8", "level 18 wide segment 32"),
     ("tar.xz", "level 1 segment 16", "level 9 segment 32"), ("tar.gz", "level 1 segment 4", "level 12 segment 4"),
     ("zip", "level 1 segment 4", "level 12 segment 4"), ("tar", "none segment 4", "none segment 4")])
 def test_named_levels(write, tmp_path, format, fast, most):
     (tmp_path / "tree").mkdir()
     for level, wanted in (("fast", fast), ("max", most)):
         told = write(tmp_path / "tree", None, "--format", format, "--level", level).json()["compressor"]
-        assert told.endswith(f"{wanted} MiB rule 2")
+        assert told.endswith(f"{wanted} MiB rule 3")
 
 
 def test_compressor_of_plain_tar(archive):
-    assert archive("tar")[1]["compressor"] == "none segment 4 MiB rule 2"
+    assert archive("tar")[1]["compressor"] == "none segment 4 MiB rule 3"
 
 
 def run_measured(*argv):

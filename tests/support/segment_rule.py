@@ -26,7 +26,7 @@ def segment_digest(members, begin, end, size, target):
     for offset, header, digest, after in members:
         if offset >= end or after <= begin:
             continue
-        text += header + digest
+        text += (header if offset >= begin else b"") + digest
         if after - offset > target * 3 // 2:
-            text += number(begin - offset) + number(min(end, after) - begin)
+            text += number(max(0, begin - offset - len(header))) + number(min(end, after) - begin)
     return hashlib.sha256(text + bytes(1024 if end == size else 0)).hexdigest()
