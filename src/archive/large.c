@@ -2,15 +2,32 @@
 #include "archive/run.h"
 
 #include <assert.h>
+#include <string.h>
+
+// A deflated member of moderate size is inflated in one call, which takes less than half the time of inflating it in pieces.
+static int
+begin(struct lm_large *large, const struct lm_entry *entry, struct lm_err *err)
+{
+	enum { WHOLE_MAX_BYTES = 32 * 1024 * 1024 };
+	lm_content_begin(&large->reader, entry);
+	lm_sha256_init(&large->hash);
+	if (entry->content.kind != LM_CONTENT_DEFLATE || entry->size > WHOLE_MAX_BYTES)
+		return 0;
+	size_t size = (size_t)entry->size;
+	if (lm_content_read(&large->reader, lm_buf_reserve(&large->whole, size), size, err) < 0)
+		return -1;
+	large->whole.len = size;
+	return 0;
+}
 
 static int
 read_on(struct lm_large *large, const struct lm_entry *entry, void *out, size_t len, struct lm_err *err)
 {
-	if (large->read == 0) {
-		lm_content_begin(&large->reader, entry);
-		lm_sha256_init(&large->hash);
-	}
-	if (lm_content_read(&large->reader, out, len, err) < 0)
+	if (large->read == 0 && begin(large, entry, err) < 0)
+		return -1;
+	if (large->whole.len > 0)
+		memcpy(out, large->whole.ptr + large->read, len);
+	else if (lm_content_read(&large->reader, out, len, err) < 0)
 		return -1;
 	if (large->read == 0)
 		large->machine = lm_machine_of(out, len);
@@ -43,6 +60,7 @@ check_whole(struct lm_run *run, struct lm_large *large, struct lm_err *err)
 	if (lm_content_end(&large->reader, &digest, err) < 0)
 		return -1;
 	lm_content_release(&large->reader);
+	lm_buf_release(&large->whole);
 	(void)pthread_mutex_lock(&run->mutex);
 	large->checked = true;
 	lm_run_settle(run, large, true);
@@ -91,5 +109,6 @@ lm_run_release_large(struct lm_run *run, struct lm_large *large)
 	lm_free(large->puts);
 	large->puts = nullptr;
 	lm_content_release(&large->reader);
+	lm_buf_release(&large->whole);
 	lm_sha256_release(&large->hash);
 }

@@ -21,6 +21,7 @@ struct lm_worker {
 // A large member: its parts are read in order, by whichever threads make them.
 struct lm_large {
 	struct lm_content_reader reader;
+	struct lm_buf whole; // all of the content where that was read at once, else empty
 	struct lm_sha256 hash;
 	size_t turn;   // the next part that may read
 	uint64_t read; // bytes of the content so far; 0: not begun

@@ -2,10 +2,11 @@
 #include "archive/shown.h"
 #include "archive/zip.h"
 
+#include <libdeflate.h>
 #include <string.h>
 #include <zlib.h>
 
-enum { PIECE = 256 * 1024 };
+enum { PIECE = 256 * 1024, QUICK_MAX_BYTES = 32 * 1024 * 1024 };
 
 static int
 bad_data(const struct lm_zip *zip, const struct lm_zip_member *member, struct lm_err *err, const char *what)
@@ -30,14 +31,13 @@ hand_out(struct reading *reading, const unsigned char *bytes, size_t len, struct
 	if (len > reading->member->size - reading->done)
 		return bad_data(reading->zip, reading->member, err, "holds more bytes than it says");
 	reading->done += len;
-	reading->crc = (uint32_t)crc32_z(reading->crc, bytes, len);
+	reading->crc = libdeflate_crc32(reading->crc, bytes, len);
 	return len == 0 ? 0 : reading->chunk(reading->context, bytes, len, err);
 }
 
 static int
-read_stored(struct reading *reading, const unsigned char *bytes, struct lm_err *err)
+hand_out_all(struct reading *reading, const unsigned char *bytes, uint64_t left, struct lm_err *err)
 {
-	uint64_t left = reading->member->stored_size;
 	while (left > 0) {
 		size_t len = left < PIECE ? (size_t)left : PIECE;
 		if (hand_out(reading, bytes, len, err) < 0)
@@ -46,6 +46,27 @@ read_stored(struct reading *reading, const unsigned char *bytes, struct lm_err *
 		left -= len;
 	}
 	return 0;
+}
+
+// All of it in one call, in less than half the time that pieces take. False when it is too large, or not as it should be: then
+// read_deflated says what is wrong.
+static bool
+inflate_whole(const struct lm_zip_member *member, const unsigned char *bytes, unsigned char **out)
+{
+	size_t used = 0, made = 0;
+	if (member->size > QUICK_MAX_BYTES || member->stored_size > QUICK_MAX_BYTES)
+		return false;
+	struct libdeflate_decompressor *state = libdeflate_alloc_decompressor();
+	if (state == nullptr)
+		return false;
+	LM_AUTO(lm_free_ptr) unsigned char *whole = lm_realloc_array(nullptr, (size_t)member->size + 1, 1);
+	enum libdeflate_result result = libdeflate_deflate_decompress_ex(
+		state, bytes, (size_t)member->stored_size, whole, (size_t)member->size, &used, &made);
+	libdeflate_free_decompressor(state);
+	if (result != LIBDEFLATE_SUCCESS || used != member->stored_size || made != member->size)
+		return false;
+	*out = lm_take(&whole);
+	return true;
 }
 
 static void
@@ -92,7 +113,14 @@ lm_zip_stream(
 {
 	struct reading reading = { .zip = zip, .member = member, .chunk = chunk, .context = context };
 	const unsigned char *bytes = zip->map.ptr + member->offset;
-	int rc = member->deflated ? read_deflated(&reading, bytes, err) : read_stored(&reading, bytes, err);
+	LM_AUTO(lm_free_ptr) unsigned char *whole = nullptr;
+	int rc = 0;
+	if (!member->deflated)
+		rc = hand_out_all(&reading, bytes, member->stored_size, err);
+	else if (inflate_whole(member, bytes, &whole))
+		rc = hand_out_all(&reading, whole, member->size, err);
+	else
+		rc = read_deflated(&reading, bytes, err);
 	if (rc < 0)
 		return -1;
 	if (reading.done != member->size)
