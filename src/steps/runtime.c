@@ -247,34 +247,35 @@ find_url(struct lm_project *project, size_t layer, enum lm_platform platform, co
 	return 0;
 }
 
-// Have an archive with a known digest in the store.
+// An archive with a known digest, of no path of its own: from the mirror folder into the store, or where to get it.
 static int
-fetch_archive(struct lm_project *project, size_t layer, enum lm_platform platform, const struct lm_runtime_source *source,
-	struct lm_err *err)
+find_archive(struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *source,
+	struct lm_wanted *wanted, struct lm_err *err)
 {
 	const char *mirror = project->settings.runtime_mirror;
 	bool has_folder = mirror != nullptr && !is_url(mirror);
 	LM_AUTO(lm_free_ptr) char *url = nullptr;
 	LM_AUTO(lm_free_ptr) char *in_folder = has_folder ? lm_path_join(mirror, source->name) : nullptr;
-	bool is_there = in_folder != nullptr && lm_file_exists(in_folder);
-	if (!is_there && find_url(project, layer, platform, source, &url, err) < 0)
+	if (in_folder != nullptr && lm_file_exists(in_folder)) { // one of that name with other bytes is no runtime of ours
+		struct lm_digest ignored = {};
+		return lm_store_add_file(project->store, in_folder, &source->digest, &ignored, err);
+	}
+	if (find_url(project, layer, platform, source, &url, err) < 0)
 		return -1;
-	if (!is_there && url == nullptr)
+	if (url == nullptr)
 		return lm_err_set(err, LM_E_NOT_FOUND,
 			"the runtime archive '%s' is nowhere to be found: give a folder or URL that has it with "
 			"--runtime-mirror",
 			source->name);
-	if (is_there) { // one of that name with other bytes is no runtime of ours
-		struct lm_digest ignored = {};
-		return lm_store_add_file(project->store, in_folder, &source->digest, &ignored, err);
-	}
-	struct lm_wanted wanted = { .name = source->name, .digest = source->digest, .url = url };
-	return lm_store_fetch(project->store, &wanted, 1, nullptr, 0, 1, err);
+	lm_free(source->url);
+	source->url = lm_take(&url);
+	*wanted = (struct lm_wanted){ .name = source->name, .digest = source->digest, .url = source->url };
+	return 1;
 }
 
 int
-lm_runtime_fetch(
-	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err)
+lm_runtime_find(struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out,
+	struct lm_wanted *wanted, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
 	if (lm_runtime_locate(project, layer, platform, true, out, err) < 0 || lm_project_store(project, &store, err) < 0)
@@ -283,10 +284,19 @@ lm_runtime_fetch(
 	if (here != nullptr)
 		return 0;
 	if (out->path == nullptr)
-		return fetch_archive(project, layer, platform, out, err);
+		return find_archive(project, layer, platform, out, wanted, err);
 	if (!lm_file_exists(out->path))
 		return lm_err_set(err, LM_E_NOT_FOUND, "the runtime archive '%s' does not exist", out->path);
 	return lm_store_add_file(store, out->path, &out->digest, &out->digest, err);
+}
+
+int
+lm_runtime_fetch(
+	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err)
+{
+	struct lm_wanted wanted = {};
+	int rc = lm_runtime_find(project, layer, platform, out, &wanted, err);
+	return rc == 1 ? lm_store_fetch(project->store, &wanted, 1, nullptr, 0, 1, err) : rc;
 }
 
 // Unpack the runtime into the store's trees, once.

@@ -247,19 +247,65 @@ fetch_wheels(struct lm_project *project, struct lm_store *store, const struct lm
 	return fetch_wanted(store, &absents, &folders, err);
 }
 
+// Runtime archives to download, each once.
+struct runtimes {
+	struct lm_runtime_source *sources; // what `wanted` points into
+	struct lm_wanted *wanted;
+	size_t count;
+	const char *layer; // who wants the first of them
+};
+
+static void
+release_runtimes(struct runtimes *runtimes)
+{
+	for (size_t i = 0; i < runtimes->count; i++)
+		lm_runtime_source_release(&runtimes->sources[i]);
+	lm_free(runtimes->sources);
+	lm_free(runtimes->wanted);
+}
+
+static int
+collect_runtime(struct lm_project *project, const struct lm_layer_sources *sources, struct runtimes *out, struct lm_err *err)
+{
+	const struct lm_layer_spec *spec = &project->spec.layers[sources->layer];
+	LM_AUTO(lm_runtime_source_release) struct lm_runtime_source source = {};
+	struct lm_wanted wanted = {};
+	for (size_t i = 0; i < out->count; i++)
+		if (lm_digest_equal(&out->wanted[i].digest, &sources->runtime.digest))
+			return 0;
+	int rc = lm_runtime_find(project, spec->runtime, sources->platform, &source, &wanted, err);
+	if (rc < 0)
+		return lm_err_wrap(err, "layer '%s'", spec->name);
+	if (rc == 0)
+		return 0;
+	if (out->count == 0)
+		out->layer = spec->name;
+	out->wanted[out->count] = wanted;
+	out->sources[out->count++] = source;
+	source = (struct lm_runtime_source){};
+	return 0;
+}
+
+static int
+fetch_runtimes(struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err)
+{
+	LM_AUTO(release_runtimes) struct runtimes runtimes = {};
+	runtimes.sources = lm_alloc_array(count, sizeof *runtimes.sources);
+	runtimes.wanted = lm_alloc_array(count, sizeof *runtimes.wanted);
+	for (size_t i = 0; i < count; i++)
+		if (sources[i].needs_runtime && collect_runtime(project, &sources[i], &runtimes, err) < 0)
+			return -1;
+	if (runtimes.count == 0)
+		return 0;
+	int rc = lm_store_fetch(project->store, runtimes.wanted, runtimes.count, nullptr, 0, PARALLEL_DOWNLOADS, err);
+	return rc < 0 && runtimes.count == 1 ? lm_err_wrap(err, "layer '%s'", runtimes.layer) : rc;
+}
+
 int
 lm_sources_fetch(struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
-	if (lm_project_store(project, &store, err) < 0)
+	if (lm_project_store(project, &store, err) < 0 || fetch_runtimes(project, sources, count, err) < 0)
 		return -1;
-	for (size_t i = 0; i < count; i++) {
-		if (!sources[i].needs_runtime)
-			continue;
-		const struct lm_layer_spec *spec = &project->spec.layers[sources[i].layer];
-		LM_AUTO(lm_runtime_source_release) struct lm_runtime_source source = {};
-		if (lm_runtime_fetch(project, spec->runtime, sources[i].platform, &source, err) < 0)
-			return lm_err_wrap(err, "layer '%s'", spec->name);
-	}
 	return fetch_wheels(project, store, sources, count, err);
 }

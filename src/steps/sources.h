@@ -2,6 +2,7 @@
 #pragma once
 
 #include "steps/project.h"
+#include "store/store.h"
 
 // A runtime archive that is known: its digest, and where its bytes can be had.
 struct lm_runtime_source {
@@ -42,6 +43,9 @@ bool lm_runtime_known(const struct lm_project *project, size_t layer, enum lm_pl
 // The same as lm_runtime_locate, and its bytes in the store afterwards.
 [[nodiscard]] int lm_runtime_fetch(
 	struct lm_project *project, size_t layer, enum lm_platform platform, struct lm_runtime_source *out, struct lm_err *err);
+// The same but for the download: 1 when `wanted` has to be fetched (it points into `out`), 0 when the archive is in the store.
+[[nodiscard]] int lm_runtime_find(struct lm_project *project, size_t layer, enum lm_platform platform,
+	struct lm_runtime_source *out, struct lm_wanted *wanted, struct lm_err *err);
 // An interpreter of the runtime layer that runs on this host, unpacked in the store; null when no archive for this host is
 // known. Yours to lm_free.
 [[nodiscard]] int lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, struct lm_err *err);
