@@ -261,6 +261,13 @@ lm_content_end(struct lm_content_reader *reader, const struct lm_digest *digest,
 }
 
 void
+lm_content_rest(struct lm_content_reader *reader)
+{
+	close_file(reader);
+	reader->entry = nullptr;
+}
+
+void
 lm_content_release(struct lm_content_reader *reader)
 {
 	close_file(reader);

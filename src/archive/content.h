@@ -22,4 +22,6 @@ void lm_content_begin(struct lm_content_reader *reader, const struct lm_entry *e
 [[nodiscard]] int lm_content_read(struct lm_content_reader *reader, void *out, size_t len, struct lm_err *err);
 // After the last byte: the source must end here as well, and the digest of what was read must be the entry's.
 [[nodiscard]] int lm_content_end(struct lm_content_reader *reader, const struct lm_digest *digest, struct lm_err *err);
+// Between entries: close the file. The entries that were read may go.
+void lm_content_rest(struct lm_content_reader *reader);
 void lm_content_release(struct lm_content_reader *reader);

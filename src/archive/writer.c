@@ -1,5 +1,6 @@
 #include "archive/writer.h"
 
+#include "archive/crew.h"
 #include "archive/run.h"
 #include "os/clock.h"
 #include "os/kill_point.h"
@@ -69,36 +70,10 @@ lm_archive_check(const struct lm_archive_options *options, struct lm_err *err)
 	return 0;
 }
 
-// Threads take a worker for each piece; there are never more than threads.
 struct writing {
 	struct lm_run run;
-	struct lm_worker *idle;
+	struct lm_crew *crew, *own_crew;
 };
-
-static struct lm_worker *
-take_worker(struct writing *writing)
-{
-	(void)pthread_mutex_lock(&writing->run.mutex);
-	struct lm_worker *worker = writing->idle;
-	if (worker != nullptr)
-		writing->idle = worker->next;
-	(void)pthread_mutex_unlock(&writing->run.mutex);
-	if (worker != nullptr)
-		return worker;
-	worker = lm_alloc(sizeof(*worker));
-	worker->codec.format = writing->run.options->format;
-	worker->codec.level = writing->run.level;
-	return worker;
-}
-
-static void
-give_worker(struct writing *writing, struct lm_worker *worker)
-{
-	(void)pthread_mutex_lock(&writing->run.mutex);
-	worker->next = writing->idle;
-	writing->idle = worker;
-	(void)pthread_mutex_unlock(&writing->run.mutex);
-}
 
 int
 lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out, struct lm_err *err)
@@ -115,8 +90,12 @@ lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out,
 int
 lm_run_write(struct lm_run *run, const void *bytes, size_t len, struct lm_err *err)
 {
+	uint64_t from = run->file.size_bytes;
 	lm_sha256_update(&run->hash, bytes, len);
-	return lm_outfile_write(&run->file, bytes, len, err);
+	if (lm_outfile_write(&run->file, bytes, len, err) < 0)
+		return -1;
+	lm_outfile_begin_flush(&run->file, from);
+	return 0;
 }
 
 static int
@@ -134,13 +113,19 @@ make_or_reuse(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *
 	return rc;
 }
 
+// Parts of a large member wait for their turn first: who has a worker waits for nobody.
 static int
 make_piece(void *context, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece, struct lm_err *err)
 {
 	struct writing *writing = context;
-	struct lm_worker *worker = take_worker(writing);
-	int rc = make_or_reuse(&writing->run, worker, pipeline, index, piece, err);
-	give_worker(writing, worker);
+	struct lm_run *run = &writing->run;
+	const struct lm_part *part = &run->plan.parts[index];
+	if (part->large &&
+		lm_pipeline_wait_turn(pipeline, index, &run->large[part->large_index].turn, part->part_index, err) < 0)
+		return -1;
+	struct lm_worker *worker = lm_crew_take(writing->crew, run);
+	int rc = make_or_reuse(run, worker, pipeline, index, piece, err);
+	lm_crew_give(writing->crew, worker);
 	return rc;
 }
 
@@ -198,10 +183,20 @@ write_all(struct writing *writing, const char *path, struct lm_err *err)
 }
 
 static int
+close_file(struct lm_run *run, struct lm_err *err)
+{
+	if (!run->options->unflushed)
+		return lm_outfile_commit(&run->file, err);
+	if (lm_outfile_close_unflushed(&run->file, err) < 0)
+		return -1;
+	return lm_outfile_place_unflushed(&run->file, err);
+}
+
+static int
 finish(struct lm_run *run, struct lm_archive_result *result, struct lm_err *err)
 {
 	uint64_t size = run->file.size_bytes;
-	if (lm_outfile_commit(&run->file, err) < 0)
+	if (close_file(run, err) < 0)
 		return -1;
 	*result = (struct lm_archive_result){
 		.size = size,
@@ -235,14 +230,7 @@ static void
 release(struct writing *writing)
 {
 	struct lm_run *run = &writing->run;
-	while (writing->idle != nullptr) {
-		struct lm_worker *worker = writing->idle;
-		writing->idle = worker->next;
-		lm_content_release(&worker->reader);
-		lm_codec_release(&worker->codec);
-		lm_buf_release(&worker->raw);
-		lm_free(worker);
-	}
+	lm_crew_free(writing->own_crew);
 	for (size_t i = 0; i < run->plan.large_count; i++)
 		lm_run_release_large(run, &run->large[i]);
 	lm_free(run->large);
@@ -262,6 +250,8 @@ lm_archive_write(const struct lm_entries *entries, const struct lm_archive_optio
 		return -1;
 	LM_AUTO(release) struct writing writing = { .run.mutex = PTHREAD_MUTEX_INITIALIZER };
 	begin(&writing.run, entries, options);
+	writing.own_crew = options->crew == nullptr ? lm_crew_new(options->jobs) : nullptr;
+	writing.crew = options->crew == nullptr ? writing.own_crew : options->crew;
 	if (write_all(&writing, path, err) < 0)
 		return -1;
 	return finish(&writing.run, result, err);

@@ -29,14 +29,23 @@ struct lm_segment_cache {
 	void (*settle)(void *context, void *put, bool keep);
 };
 
+// What archives share that are written at the same time: no more than `jobs` pieces are made at once (0: one per processor), of
+// all of them together. It lives longer than their writing.
+struct lm_crew;
+[[nodiscard]] struct lm_crew *lm_crew_new(unsigned jobs);
+void lm_crew_free(struct lm_crew *crew);
+void lm_crew_free_ptr(struct lm_crew **crew); // fits LM_AUTO
+
 struct lm_archive_options {
 	enum lm_format format;
 	// of the codec: zstd 1 to 22, xz 0 to 9, gzip and zip 1 to 12, tar 0; or one of LM_LEVEL_*
 	int level;
-	unsigned jobs;      // threads, 0: one per processor; any number gives the same bytes
-	int64_t mtime_s;    // of every entry, 0 to 8589934591; zip: also clamped to 1980..2107, even seconds, as UTC
+	unsigned jobs; // threads, 0: one per processor; any number gives the same bytes
+	int64_t mtime_s; // of every entry, 0 to 8589934591; zip: also clamped to 1980..2107, even seconds, as UTC
 	const char *prefix; // top folder that all entries are in, checked with lm_path_check_name; null: none
+	struct lm_crew *crew; // null: one of its own
 	const struct lm_segment_cache *cache; // null: all is compressed. Takes no part in the bytes
+	bool unflushed; // whoever wants the archive flushes it to disk
 	const struct lm_sink *sink;
 	const char *subject; // for events LM_EVENT_PROGRESS of step "publish" (begin and end are the caller's)
 };
@@ -47,9 +56,9 @@ enum { LM_LEVEL_DEFAULT = -1, LM_LEVEL_FAST = -2, LM_LEVEL_MAX = -3 };
 // One independently compressed part of the archive (a zstd frame, gzip member, xz stream; a run of zip entries, or a
 // part of one).
 struct lm_segment {
-	uint64_t offset, size;                 // in the archive
+	uint64_t offset, size; // in the archive
 	uint64_t content_offset, content_size; // in the uncompressed tar stream (zip: in all files one after the other)
-	uint64_t first_entry, entry_count;     // entries that begin in it; counted as `tar -t` lists them, from 0
+	uint64_t first_entry, entry_count; // entries that begin in it; counted as `tar -t` lists them, from 0
 	struct lm_digest digest; // of the uncompressed bytes by way of their files' digests: archive.md has the rule
 };
 
@@ -67,7 +76,7 @@ struct lm_archive_result {
 // Are the options in their ranges? Before any work: LM_E_USAGE says which is not. lm_archive_write does the same.
 [[nodiscard]] int lm_archive_check(const struct lm_archive_options *options, struct lm_err *err);
 
-// Write `entries` (finished) to `path`, whole or not at all. Memory is bounded by jobs and segment size, not by the
+// Write `entries` (finished) to `path`, whole or not at all, flushed to disk. Memory is bounded by jobs and segment size, not by the
 // entries. Every file's bytes are checked against its digest while they are read.
 // LM_E_USAGE: an option out of its range; LM_E_INTEGRITY, LM_E_IO: reading an entry or writing; LM_E_INTERRUPTED.
 [[nodiscard]] int lm_archive_write(const struct lm_entries *entries, const struct lm_archive_options *options, const char *path,

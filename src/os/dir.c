@@ -102,6 +102,38 @@ lm_dir_flush(const char *path, struct lm_err *err)
 	return 0;
 }
 
+// Begin to write a file out (wait: and be done).
+static int
+flush_file(const char *path, bool wait, struct lm_err *err)
+{
+	LM_AUTO(lm_fd_close) int fd = -1;
+	struct stat status;
+	if (lm_fd_open_regular(path, &fd, &status, err) < 0)
+		return -1;
+	if (!wait)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); // it is only to be early
+	else if (fsync(fd) < 0)
+		return lm_fd_fail(err, errno, "write", path);
+	return 0;
+}
+
+int
+lm_dir_flush_files(const char *path, struct lm_err *err)
+{
+	LM_AUTO(lm_strings_release) struct lm_strings names = {};
+	if (lm_dir_list(path, &names, err) < 0)
+		return -1;
+	for (int wait = 0; wait < 2; wait++)
+		for (size_t i = 0; i < names.count; i++) {
+			struct lm_file_info info = {};
+			LM_AUTO(lm_free_ptr) char *file = lm_path_join(path, names.items[i]);
+			if (lm_file_info(file, &info, err) < 0 || (info.is_file && flush_file(file, wait != 0, err) < 0))
+				return -1;
+		}
+	LM_KILL_POINT("folder: files flushed");
+	return 0;
+}
+
 int
 lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_err *err)
 {

@@ -11,6 +11,9 @@
 [[nodiscard]] int lm_dir_make(const char *path, struct lm_err *err);
 // Flush a folder to disk: what was made, renamed or removed in it stays so, even after a power cut.
 [[nodiscard]] int lm_dir_flush(const char *path, struct lm_err *err);
+// Flush the regular files that are right in a folder to disk: all are begun before one is waited for, and so it takes less time than
+// to flush them one by one.
+[[nodiscard]] int lm_dir_flush_files(const char *path, struct lm_err *err);
 // Remove a file, link, or folder with all that is in it. Follows no link. A missing one is no error.
 [[nodiscard]] int lm_dir_remove(const char *path, struct lm_err *err);
 // A fresh folder inside `parent` (mode 0700) named "<prefix><random>". *out is yours to lm_free.

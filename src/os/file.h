@@ -40,6 +40,8 @@ struct lm_outfile {
 
 [[nodiscard]] int lm_outfile_open(struct lm_outfile *file, const char *path, unsigned mode, struct lm_err *err);
 [[nodiscard]] int lm_outfile_write(struct lm_outfile *file, const void *bytes, size_t len, struct lm_err *err);
+// Have the system begin to write out what was written since `from`, so that there is less to wait for at the end.
+void lm_outfile_begin_flush(const struct lm_outfile *file, uint64_t from);
 // Flush to disk and close: lm_outfile_commit has only to rename then. For files that shall all appear or none; the caller
 // keeps others from sweeping the folder meanwhile.
 [[nodiscard]] int lm_outfile_flush(struct lm_outfile *file, struct lm_err *err);

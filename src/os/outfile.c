@@ -95,6 +95,12 @@ lm_outfile_write(struct lm_outfile *file, const void *bytes, size_t len, struct 
 	return 0;
 }
 
+void
+lm_outfile_begin_flush(const struct lm_outfile *file, uint64_t from)
+{
+	(void)sync_file_range(file->fd, (off_t)from, (off_t)(file->size_bytes - from), SYNC_FILE_RANGE_WRITE);
+}
+
 static void
 forget(struct lm_outfile *file)
 {

@@ -73,7 +73,7 @@ check_entry(const char *folder, const json_t *entry, enum lm_platform platform, 
 }
 
 int
-lm_output_check(const char *folder, enum lm_platform platform, bool archives, struct lm_err *err)
+lm_output_check(const char *folder, enum lm_platform platform, bool archives, json_t **out, struct lm_err *err)
 {
 	LM_AUTO(lm_json_decref_ptr) json_t *manifest = nullptr;
 	const char *kind = nullptr;
@@ -90,6 +90,8 @@ lm_output_check(const char *folder, enum lm_platform platform, bool archives, st
 				return -1;
 		}
 	}
+	if (out != nullptr)
+		*out = lm_take(&manifest);
 	return 0;
 }
 
@@ -124,19 +126,15 @@ build_number(const struct lm_project *project, const struct lm_work *work, const
 }
 
 int
-lm_prior_load(const struct lm_project *project, const char *folder, const struct lm_work *work, struct lm_prior *out,
-	struct lm_err *err)
+lm_prior_load(const struct lm_project *project, const char *folder, json_t *manifest, const struct lm_work *work,
+	struct lm_prior *out, struct lm_err *err)
 {
-	LM_AUTO(lm_json_decref_ptr) json_t *manifest = nullptr;
 	*out = (struct lm_prior){};
 	if (load_metadata(project, folder, work->layer, &out->metadata, err) < 0)
 		return -1;
 	out->vouched = out->metadata != nullptr;
-	if (out->metadata == nullptr) {
-		if (load_manifest(folder, &manifest, err) < 0)
-			return -1;
+	if (out->metadata == nullptr)
 		out->metadata = json_incref(find_in_manifest(project, manifest, work->layer));
-	}
 	out->archive_build = build_number(project, work, out->metadata);
 	return 0;
 }

@@ -10,13 +10,16 @@ struct lm_prior {
 	bool vouched; // it is from the file of its own: what it says of the archive holds (the manifest may be older)
 	uint64_t archive_build; // of the last publication under this install target and lock version; 0: none
 };
-[[nodiscard]] int lm_prior_load(const struct lm_project *project, const char *folder, const struct lm_work *work,
-	struct lm_prior *out, struct lm_err *err);
+//   manifest  of the folder, as lm_output_check found it; may be null
+[[nodiscard]] int lm_prior_load(const struct lm_project *project, const char *folder, json_t *manifest,
+	const struct lm_work *work, struct lm_prior *out, struct lm_err *err);
 void lm_prior_release(struct lm_prior *prior);
 
 // A folder holds the archives of one platform, or exported trees: LM_E_CONFLICT when its manifest says otherwise.
 //   archives  whether they are what is to be written there
-[[nodiscard]] int lm_output_check(const char *folder, enum lm_platform platform, bool archives, struct lm_err *err);
+//   manifest  what it is, null where there is none; yours to json_decref. May be null
+[[nodiscard]] int lm_output_check(
+	const char *folder, enum lm_platform platform, bool archives, json_t **manifest, struct lm_err *err);
 
 char *lm_metadata_path(const struct lm_project *project, const char *folder, size_t layer); // yours to lm_free
 // Fill the facts of one layer; support_count module infos are allocated: lm_free(facts->support).

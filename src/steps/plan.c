@@ -128,12 +128,25 @@ mark_layers(struct lm_work_plan *plan, const unsigned *operations, enum lm_opera
 	}
 }
 
+// Of the kind that a thread may take again: layers below are assembled while one that stands on them is.
+static pthread_mutex_t *
+make_mutex(void)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t *mutex = lm_alloc(sizeof *mutex);
+	(void)pthread_mutexattr_init(&attributes);
+	(void)pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	(void)pthread_mutex_init(mutex, &attributes);
+	(void)pthread_mutexattr_destroy(&attributes);
+	return mutex;
+}
+
 int
 lm_work_plan_make(struct lm_project *project, const unsigned *operations, enum lm_operation operation,
 	lm_platform_set platforms, bool only_known, struct lm_work_plan *out, struct lm_err *err)
 {
 	size_t layers = project->spec.layer_count;
-	*out = (struct lm_work_plan){ .project = project };
+	*out = (struct lm_work_plan){ .project = project, .assembling = make_mutex() };
 	LM_AUTO(lm_free_ptr) bool *selected = lm_alloc_array(layers, sizeof *selected);
 	LM_AUTO(lm_free_ptr) bool *needed = lm_alloc_array(layers, sizeof *needed);
 	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
@@ -154,6 +167,9 @@ lm_work_plan_release(struct lm_work_plan *plan)
 	for (size_t i = 0; i < plan->count; i++)
 		lm_sources_release(&plan->works[i].sources);
 	lm_free(plan->works);
+	if (plan->assembling != nullptr)
+		(void)pthread_mutex_destroy(plan->assembling);
+	lm_free(plan->assembling);
 	*plan = (struct lm_work_plan){};
 }
 
@@ -302,17 +318,24 @@ assemble(struct lm_work_plan *plan, struct lm_work *work, struct lm_assembled *o
 	bool libraries = false;
 	if (lm_layer_assemble(&layer, &out->entries, &libraries, err) < 0)
 		return -1; // the message names layer and platform
+	if (work->libraries < 0 && recall_libraries(plan, work, err) < 0)
+		return -1;
+	bool known = work->libraries == (libraries ? 1 : 0);
 	work->libraries = libraries;
-	return remember_libraries(plan, work, err);
+	return known ? 0 : remember_libraries(plan, work, err);
 }
 
+//   repairs  how many there were before
 static int
-attempt(struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, void *context, struct lm_err *err)
+attempt(struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, void *context, unsigned *repairs,
+	struct lm_err *err)
 {
 	LM_AUTO(release_assembled) struct lm_assembled assembled = {};
-	if (assemble(plan, work, &assembled, err) < 0)
-		return -1;
-	return task(context, &assembled, err);
+	(void)pthread_mutex_lock(plan->assembling);
+	*repairs = plan->repairs;
+	int rc = assemble(plan, work, &assembled, err);
+	(void)pthread_mutex_unlock(plan->assembling);
+	return rc < 0 ? -1 : task(context, &assembled, err);
 }
 
 static int
@@ -338,23 +361,39 @@ recheck_sources(struct lm_work_plan *plan, const struct lm_work *work, bool *dam
 	return sources->needs_runtime ? recheck(store, &sources->runtime.digest, sources->runtime.name, damaged, err) : 0;
 }
 
+// After LM_E_INTEGRITY: fetch what is damaged. *again: something was, or another thread saw to it meanwhile.
+static int
+repair(struct lm_work_plan *plan, const struct lm_work *work, unsigned repairs, bool *again, struct lm_err *err)
+{
+	bool damaged = plan->repairs != repairs;
+	if (recheck_sources(plan, work, &damaged, err) < 0)
+		return -1;
+	*again = damaged;
+	if (!damaged)
+		return 0;
+	plan->repairs++;
+	return lm_sources_fetch(plan->project, &work->sources, 1, err);
+}
+
 int
 lm_work_do(struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, void *context, struct lm_err *err)
 {
-	bool damaged = false;
-	if (attempt(plan, work, task, context, err) == 0)
+	bool again = false;
+	unsigned repairs = 0;
+	if (attempt(plan, work, task, context, &repairs, err) == 0)
 		return 0;
 	if (err->code != LM_E_INTEGRITY)
 		return -1;
 	struct lm_err cause = *err;
 	lm_err_clear(err);
-	if (recheck_sources(plan, work, &damaged, err) < 0)
+	(void)pthread_mutex_lock(plan->assembling);
+	int rc = repair(plan, work, repairs, &again, err);
+	(void)pthread_mutex_unlock(plan->assembling);
+	if (rc < 0)
 		return -1;
-	if (!damaged) { // a wheel that disagrees with its own RECORD, say: fetching it again would change nothing
+	if (!again) { // a wheel that disagrees with its own RECORD, say: fetching it again would change nothing
 		*err = cause;
 		return -1;
 	}
-	if (lm_sources_fetch(plan->project, &work->sources, 1, err) < 0)
-		return -1;
-	return attempt(plan, work, task, context, err);
+	return attempt(plan, work, task, context, &repairs, err);
 }

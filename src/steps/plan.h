@@ -6,6 +6,8 @@
 #include "steps/project.h"
 #include "steps/sources.h"
 
+#include <pthread.h>
+
 struct lm_work {
 	size_t layer;
 	enum lm_platform platform;
@@ -21,6 +23,8 @@ struct lm_work_plan {
 	struct lm_project *project;
 	struct lm_work *works;
 	size_t count, cap;
+	pthread_mutex_t *assembling; // one layer at a time, with the sources of all
+	unsigned repairs;            // with the mutex: how often damaged sources were fetched again
 };
 
 // operation: which bit of operations[] selects. platforms: a set; narrowed for each layer to what it declares.
@@ -38,7 +42,8 @@ struct lm_assembled {
 };
 
 // Do something with the entries of a layer. When its sources turn out to be damaged while they are read, they are set aside
-// (with a warning), fetched once more, and the task runs again.
+// (with a warning), fetched once more, and the task runs again. Several threads may do so at once with different layers; only the
+// tasks run at the same time.
 typedef int lm_work_task(void *context, const struct lm_assembled *assembled, struct lm_err *err);
 [[nodiscard]] int lm_work_do(
 	struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, void *context, struct lm_err *err);

@@ -5,10 +5,12 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
+#include "os/pool.h"
 #include "steps/catalogue.h"
 #include "steps/output.h"
 #include "steps/stage.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void
@@ -30,6 +32,7 @@ struct item {
 	char compressor[96];
 	char *name;         // of the archive
 	bool staged;        // a new archive of that name, its segments and its listing wait for the end of the run
+	uint64_t estimate;  // of how much there is to do
 	json_t *metadata;   // new
 	bool metadata_staged; // it differs from what is there
 	struct lm_output output;
@@ -41,6 +44,10 @@ struct run {
 	struct lm_work_plan plan;
 	struct item *items; // by platform
 	size_t count;
+	struct item **order; // those to be made, the largest first
+	size_t order_count;
+	struct lm_crew *crew;
+	json_t *manifests[LM_PLATFORM_COUNT];   // that are there
 	bool folder_checked[LM_PLATFORM_COUNT]; // a folder has one manifest for all of its layers
 	bool manifest_staged[LM_PLATFORM_COUNT];
 };
@@ -55,7 +62,11 @@ release_run(struct run *run)
 		lm_free(item->name);
 		json_decref(item->metadata);
 	}
+	for (int p = 0; p < LM_PLATFORM_COUNT; p++)
+		json_decref(run->manifests[p]);
 	lm_free(run->items);
+	lm_free(run->order);
+	lm_crew_free(run->crew);
 	lm_work_plan_release(&run->plan);
 }
 
@@ -141,10 +152,11 @@ prepare_item(struct run *run, struct item *item, struct lm_err *err)
 	const struct lm_project *project = run->project;
 	struct lm_archive_facts facts = {};
 	item->folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
-	if (!run->folder_checked[work->platform] && lm_output_check(item->folder, work->platform, true, err) < 0)
+	if (!run->folder_checked[work->platform] &&
+		lm_output_check(item->folder, work->platform, true, &run->manifests[work->platform], err) < 0)
 		return -1;
 	run->folder_checked[work->platform] = true;
-	if (lm_prior_load(project, item->folder, work, &item->prior, err) < 0)
+	if (lm_prior_load(project, item->folder, run->manifests[work->platform], work, &item->prior, err) < 0)
 		return lm_err_wrap(err, "reading the metadata of layer '%s'", project->spec.layers[work->layer].name);
 	item->archive = (struct lm_archive_options){ .format = choose_format(run, work->platform),
 		.level = run->options->level,
@@ -222,6 +234,8 @@ write_archive(struct run *run, struct item *item, const struct lm_assembled *ass
 	struct lm_archive_options archive = item->archive;
 	lm_store_segment_cache(run->project->store, &cache);
 	archive.cache = &cache;
+	archive.crew = run->crew;
+	archive.unflushed = true; // settle_run
 	if (lm_archive_write(&assembled->entries, &archive, path, &result, err) < 0 ||
 		stage_descriptions(run, item, &result, &assembled->entries, err) < 0)
 		return -1;
@@ -399,13 +413,23 @@ place_folder(const struct run *run, size_t first, size_t end, struct lm_err *err
 			if (place_step(run, &run->items[i], step, &changed, err) < 0)
 				return lm_err_wrap(err, "publishing layer '%s'",
 					run->project->spec.layers[run->items[i].work->layer].build_name);
-		if (changed && lm_stage_flush(folder, err) < 0)
+		if (changed && lm_stage_flush(folder, step == PLACE_ARCHIVE ? LM_STAGE_ARCHIVES : LM_STAGE_METADATA, err) < 0)
 			return -1;
 	}
 	if (run->manifest_staged[run->items[first].work->platform] &&
-		(lm_stage_place(folder, STAGED_MANIFEST, LM_MANIFEST_PATH, err) < 0 || lm_stage_flush(folder, err) < 0))
+		(lm_stage_place(folder, STAGED_MANIFEST, LM_MANIFEST_PATH, err) < 0 ||
+			lm_stage_flush(folder, LM_STAGE_MANIFEST, err) < 0))
 		return lm_err_wrap(err, "writing the manifest");
 	return lm_stage_drop(folder, err);
+}
+
+static int
+settle_run(const struct run *run, struct lm_err *err)
+{
+	for (size_t i = 0; i < run->count; i++)
+		if (is_last(run, i) && lm_stage_settle(run->items[i].folder, err) < 0)
+			return lm_err_wrap(err, "flushing what is published");
+	return 0;
 }
 
 static int
@@ -449,19 +473,69 @@ record_artifacts(struct run *run, struct lm_err *err)
 	return lm_catalogue_record(run->project, artifacts, count, err);
 }
 
+static uint64_t
+source_bytes(const struct run *run, const struct lm_digest *digest)
+{
+	struct lm_file_info info = {};
+	struct lm_err ignored = {};
+	LM_AUTO(lm_free_ptr) char *path = lm_store_find(run->project->store, digest);
+	return path == nullptr || lm_file_info(path, &info, &ignored) < 0 ? 0 : info.size_bytes;
+}
+
+// About how much there is to do for an item, by its sources: what is compressed holds about three times as much.
+static uint64_t
+estimate(const struct run *run, const struct item *item)
+{
+	enum { FACTOR = 3 };
+	uint64_t bytes = 0;
+	const struct lm_layer_sources *sources = &item->work->sources;
+	for (size_t i = 0; i < sources->count; i++)
+		bytes += FACTOR * source_bytes(run, &sources->wheels[i]->digest);
+	if (sources->needs_runtime)
+		bytes += source_bytes(run, &sources->runtime.digest) *
+			(lm_cstr_ends(sources->runtime.name, ".tar") ? 1 : FACTOR);
+	return bytes;
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+	const struct item *x = *(struct item *const *)a, *y = *(struct item *const *)b;
+	if (x->estimate != y->estimate)
+		return x->estimate > y->estimate ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
+static int
+run_item(void *context, size_t index, struct lm_err *err)
+{
+	struct run *run = context;
+	return make_item(run, run->order[index], err);
+}
+
+// Several layers at once, so that one that ends leaves no processor idle: their threads share `jobs` workers.
 static int
 run_items(struct run *run, struct lm_err *err)
 {
+	enum { LAYERS_AT_ONCE = 3 };
+	unsigned jobs = run->project->settings.jobs == 0 ? lm_cpu_count() : run->project->settings.jobs;
 	if (lm_work_plan_fetch(&run->plan, err) < 0)
 		return -1;
+	run->order = lm_alloc_array(run->count, sizeof(struct item *));
 	for (size_t i = 0; i < run->count; i++) {
 		struct item *item = &run->items[i];
 		if (!item->work->dirty)
 			continue;
-		if (lm_cancel_check(err) < 0 || lm_stage_make(item->folder, err) < 0 || make_item(run, item, err) < 0)
+		if (lm_stage_make(item->folder, err) < 0)
 			return -1;
+		item->estimate = estimate(run, item);
+		run->order[run->order_count++] = item;
 	}
-	return 0;
+	if (run->order_count == 0)
+		return 0;
+	qsort(run->order, run->order_count, sizeof *run->order, compare_items);
+	run->crew = lm_crew_new(jobs);
+	return lm_pool_run(jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE, run->order_count, run_item, run, err);
 }
 
 // A run that failed leaves nothing behind but what was there before.
@@ -490,8 +564,8 @@ make_and_place(struct run *run, struct lm_outputs *outputs, struct lm_err *err)
 {
 	if (sweep_folders(run, err) < 0)
 		return -1;
-	if (run_items(run, err) < 0 || stage_run(run, outputs, err) < 0 || lm_cancel_check(err) < 0 ||
-		place_run(run, err) < 0) {
+	if (run_items(run, err) < 0 || stage_run(run, outputs, err) < 0 || settle_run(run, err) < 0 ||
+		lm_cancel_check(err) < 0 || place_run(run, err) < 0) {
 		drop_staged(run);
 		return -1;
 	}

@@ -69,12 +69,12 @@ lm_check_cleaning(const struct lm_project *project, const char *folder, struct l
 		return -1;
 	bool ours = empty || is_marked(folder);
 	// trees are made again, archives of earlier builds are not
-	if (lm_output_check(folder, lm_platform_host(), false, err) < 0)
+	if (lm_output_check(folder, lm_platform_host(), false, nullptr, err) < 0)
 		return -1;
 	for (int p = 0; p < LM_PLATFORM_COUNT; p++) {
 		LM_AUTO(lm_free_ptr) char *below = lm_path_join(folder, lm_platform_name((enum lm_platform)p));
 		ours = ours || is_marked(below);
-		if (lm_output_check(below, (enum lm_platform)p, false, err) < 0)
+		if (lm_output_check(below, (enum lm_platform)p, false, nullptr, err) < 0)
 			return -1;
 	}
 	return ours ? 0 : not_ours(folder, err);

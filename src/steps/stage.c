@@ -8,8 +8,15 @@
 #define STAGING "__venvstacks__/staging"
 
 // Where published files are, besides the output folder itself.
-static const char *const ours[] = { "__venvstacks__", "__venvstacks__/env_metadata", "__venvstacks__/segments",
-	"__venvstacks__/entries" };
+static const struct {
+	const char *name;
+	unsigned places; // that need it
+} ours[] = {
+	{ "__venvstacks__", LM_STAGE_ARCHIVES | LM_STAGE_METADATA | LM_STAGE_MANIFEST },
+	{ "__venvstacks__/env_metadata", LM_STAGE_METADATA },
+	{ "__venvstacks__/segments", LM_STAGE_ARCHIVES },
+	{ "__venvstacks__/entries", LM_STAGE_ARCHIVES },
+};
 
 int
 lm_stage_drop(const char *folder, struct lm_err *err)
@@ -22,7 +29,7 @@ int
 lm_stage_sweep(const char *folder, struct lm_err *err)
 {
 	for (size_t i = 0; i < LM_COUNT(ours); i++) {
-		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, ours[i]);
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, ours[i].name);
 		if (lm_file_exists(path) && lm_outfile_sweep(path, err) < 0)
 			return -1;
 	}
@@ -40,7 +47,7 @@ int
 lm_stage_make(const char *folder, struct lm_err *err)
 {
 	for (size_t i = 0; i < LM_COUNT(ours); i++)
-		if (make_one(folder, ours[i], err) < 0)
+		if (make_one(folder, ours[i].name, err) < 0)
 			return -1;
 	return make_one(folder, STAGING, err);
 }
@@ -55,7 +62,18 @@ int
 lm_stage_write(const char *folder, const char *name, struct lm_str text, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *path = lm_stage_path(folder, name);
-	return lm_file_replace(path, text.ptr, text.len, 0644, err);
+	LM_AUTO(lm_outfile_abandon) struct lm_outfile file = {};
+	if (lm_outfile_open(&file, path, 0644, err) < 0 || lm_outfile_write(&file, text.ptr, text.len, err) < 0 ||
+		lm_outfile_close_unflushed(&file, err) < 0)
+		return -1;
+	return lm_outfile_place_unflushed(&file, err);
+}
+
+int
+lm_stage_settle(const char *folder, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *staging = lm_path_join(folder, STAGING);
+	return lm_file_exists(staging) ? lm_dir_flush_files(staging, err) : 0;
 }
 
 int
@@ -67,12 +85,12 @@ lm_stage_place(const char *folder, const char *name, const char *to, struct lm_e
 }
 
 int
-lm_stage_flush(const char *folder, struct lm_err *err)
+lm_stage_flush(const char *folder, unsigned places, struct lm_err *err)
 {
 	for (size_t i = 0; i < LM_COUNT(ours); i++) {
-		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, ours[i]);
-		if (lm_dir_flush(path, err) < 0)
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, ours[i].name);
+		if ((ours[i].places & places) != 0 && lm_dir_flush(path, err) < 0)
 			return -1;
 	}
-	return lm_dir_flush(folder, err);
+	return (places & LM_STAGE_ARCHIVES) != 0 ? lm_dir_flush(folder, err) : 0;
 }

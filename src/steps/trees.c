@@ -276,7 +276,7 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 		LM_AUTO(lm_free_ptr) char *folder = lm_output_folder(options->folder, options->platforms, work->platform);
 		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, project->locks[work->layer].install_target);
 		if (options->operation == LM_OP_EXPORT && !checked[work->platform] &&
-			lm_output_check(folder, work->platform, false, err) < 0)
+			lm_output_check(folder, work->platform, false, nullptr, err) < 0)
 			return -1;
 		checked[work->platform] = true;
 		LM_AUTO(lm_free_ptr) char *state = state_path(&run, folder, work->layer);

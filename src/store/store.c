@@ -216,12 +216,9 @@ replace_db(struct lm_store *store, const char *path, struct lm_err *err)
 	return lm_db_open(&store->db, path, schema, LM_COUNT(schema), err);
 }
 
-// With store->mutex held.
 static int
-need_db(struct lm_store *store, struct lm_err *err)
+open_db(struct lm_store *store, struct lm_err *err)
 {
-	if (store->db != nullptr)
-		return 0;
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(store->root, "store.sqlite");
 	if (lm_db_open(&store->db, path, schema, LM_COUNT(schema), err) == 0)
 		return 0;
@@ -229,6 +226,18 @@ need_db(struct lm_store *store, struct lm_err *err)
 		return -1;
 	lm_err_clear(err);
 	return replace_db(store, path, err);
+}
+
+// With store->mutex held. What is noted can be found out again, so nobody waits until it is on disk.
+static int
+need_db(struct lm_store *store, struct lm_err *err)
+{
+	LM_AUTO(lm_stmt_done_ptr) struct lm_stmt *stmt = nullptr;
+	if (store->db != nullptr)
+		return 0;
+	if (open_db(store, err) < 0 || lm_db_prepare(store->db, "PRAGMA synchronous = NORMAL", &stmt, err) < 0)
+		return -1;
+	return lm_stmt_step(stmt, err) < 0 ? -1 : 0;
 }
 
 static int

@@ -159,7 +159,7 @@ def test_publish(published, killable, fast_path):
     published.settings["SOURCE_DATE_EPOCH"] = "1000000000"
     stopped = interrupt_at_points(published, killable, fast_path,
         lambda place: ("publish", *LOCAL, place.spec, place.out), check, True)
-    assert {"lock: taken", "archive: segment written", "outfile: flushed"} <= stopped
+    assert {"lock: taken", "archive: segment written", "folder: files flushed"} <= stopped
 
 
 def test_first_publish(locked_stack, killable, fast_path):
