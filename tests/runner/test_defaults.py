@@ -34,7 +34,7 @@ BATCHOR = [
 ]
 # ours, which batchor has not
 OURS = {"adopt_grace_ms": 60_000, "max_batch_attempts": 5, "max_requests": 0, "max_file_bytes": 0, "cassette": None, "version": 1,
-        "schema_json": None, "prompt_template": None}
+        "schema_json": None, "prompt_template": None, "keep_remote_files": False}
 GIVEN = {"id_field": "id", "prompt_field": "text", "model": "m", "inputs": [{"kind": "jsonl", "path": "items.jsonl"}]}
 TOLD = {  # command, option: what --help says at its end
     ("start", "provider"): "openai",
