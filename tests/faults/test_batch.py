@@ -61,7 +61,8 @@ def survives(batch, folder, provider, command, call, sample, kill=False):
     want = undisturbed.results("run")
     assert want.count("\n") == ITEMS
     # counted for each: how much is left for `wait` to do is another each time
-    assert each_fault(batch, folder, batch.program, (command, call, kill), call, faulty, check, sample, kill, together=1)
+    calls = each_fault(batch, folder, batch.program, (command, call, kill), call, faulty, check, sample, kill, together=1)
+    assert calls or command == "wait"  # on a busy machine `start` may have taken all answers in
 
 
 @pytest.mark.parametrize("command, call", CASES)
