@@ -36,12 +36,13 @@ step(void)
 static void
 make(size_t count)
 {
-	struct lm_new_item *items = lm_alloc_array(count, sizeof *items);
+	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
+	struct lm_new_item *items = lm_arena_alloc(&arena, count * sizeof *items);
 	struct lm_lease lease;
 	char holder[64];
 	int64_t until;
 	for (size_t i = 0; i < count; i++)
-		items[i] = (struct lm_new_item){ lm_str_of(lm_format("item-%zu", i)), i * 100, 99, i + 1 };
+		items[i] = (struct lm_new_item){ lm_str_of(lm_arena_format(&arena, "item-%zu", i)), i * 100, 99, i + 1 };
 	must(lm_runs_create(runs, "r1", "0123456789abcdef", "{}", 1, &err));
 	must(lm_runs_load(runs, "r1", &row, &err));
 	must(lm_lease_take(runs, row.key, lm_runs_shared(runs) ? LM_UNIT_INGEST : LM_UNIT_RUN, "maker", 1, 2, &lease, holder,
