@@ -72,9 +72,15 @@ def test_again(run_lamina, published, reference, warm_store, tmp_path):
     assert contents(tmp_path / "out") == reference
 
 
+@pytest.fixture(scope="session")
+def wheels(published, warm_store, tmp_path_factory):
+    return private.local_wheels(published.spec, warm_store, tmp_path_factory.mktemp("wheels") / "wheels")
+
+
 @pytest.mark.parametrize("jobs", ["1", "2", "7", "64"])
-def test_jobs(same_as_published, jobs):
-    same_as_published("--jobs", jobs)
+def test_jobs(same_as_published, wheels, tmp_path, jobs):
+    """With a store that has no segments: all is compressed."""
+    same_as_published("--jobs", jobs, "--no-index", "--local-wheels", wheels, store=tmp_path / "store")
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o000, 0o777])
@@ -198,16 +204,26 @@ def test_another_user(published, reference, lamina, warm_store):
         shutil.rmtree(place)
 
 
+@pytest.fixture(scope="session")
+def second_store(tmp_path_factory):
+    return tmp_path_factory.mktemp("second") / "store"
+
+
 @pytest.mark.parametrize("format", ["tar.zst", "tar.xz", "tar.gz", "zip", "tar"])
-def test_every_format_twice(run_lamina, published, warm_store, tmp_path, format):
-    """On all platforms, by one thread and by three, under another umask."""
-    for name, jobs, umask in (("a", "1", 0o022), ("b", "3", 0o077)):
+def test_every_format_twice(run_lamina, published, warm_store, second_store, tmp_path, format):
+    """On all platforms, by one thread and by three, under another umask; the second time with nothing that was compressed before."""
+
+    def publish(name, umask, store, *options, **env):
         old = os.umask(umask)
         try:
-            run_lamina("publish", "--store", warm_store, "--platform", "all", "--format", format, "--jobs", jobs, *SMALL,
-                published.spec, tmp_path / name, env={"TZ": "UTC" if name == "a" else "Asia/Tokyo"}).ok()
+            run_lamina("publish", "--store", store, "--platform", "all", "--format", format, *options, *SMALL, published.spec,
+                tmp_path / name, env=env).ok()
         finally:
             os.umask(old)
+
+    publish("a", 0o022, warm_store, "--jobs", "1", TZ="UTC")
+    wheels = private.local_wheels(published.spec, warm_store, tmp_path / "wheels")
+    publish("b", 0o077, second_store, "--jobs", "3", "--no-index", "--local-wheels", wheels, TZ="Asia/Tokyo")
     first = contents(tmp_path / "a")
     assert sum(name.endswith(f".{format}") for name in first) == 5 * 4
     assert contents(tmp_path / "b") == first
