@@ -98,12 +98,31 @@ list_paths(const json_t *layer, struct lm_strings *paths)
 	lm_strings_sort(paths);
 }
 
+// Our environment, with another TMPDIR. The list is yours to lm_free, its strings are borrowed.
+static const char **
+with_tmpdir(const char *setting)
+{
+	const char *const *ours = lm_process_environment();
+	size_t count = 0, used = 0;
+	while (ours[count] != nullptr)
+		count++;
+	const char **env = lm_alloc_array(count + 2, sizeof *env);
+	for (size_t i = 0; i < count; i++)
+		if (!lm_cstr_starts(ours[i], "TMPDIR="))
+			env[used++] = ours[i];
+	env[used] = setting;
+	return env;
+}
+
 static int
 run(const struct lm_diffoscope *diffoscope, const char *folder, json_t *layer, struct lm_err *err)
 {
 	const char *argv[] = { diffoscope->program, "--no-progress", "--exclude-directory-metadata=yes", "--text", "-", "a",
 		"b", nullptr };
-	struct lm_process process = { .argv = argv, .cwd = folder, .timeout_ms = DIFFOSCOPE_TIMEOUT_MS };
+	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(folder);
+	LM_AUTO(lm_free_ptr) char *tmpdir = lm_format("TMPDIR=%s", absolute); // what it leaves when killed goes with the folder
+	LM_AUTO(lm_free_ptr) const char **env = with_tmpdir(tmpdir);
+	struct lm_process process = { .argv = argv, .env = env, .cwd = folder, .timeout_ms = DIFFOSCOPE_TIMEOUT_MS };
 	struct lm_process_result result = {};
 	int rc = lm_process_run(&process, &result, err);
 	struct lm_str said = lm_str_trim(lm_buf_view(&result.err));

@@ -8,8 +8,9 @@ import pytest
 
 import small_stack
 import web
-from small_stack import LOCAL
-from survive import chosen, files, litter, trace, wait_alone, wait_until
+from handmade import Entry, write
+from small_stack import DATA_LAYERS, LOCAL, UV
+from survive import Place, chosen, files, litter, trace, wait_alone, wait_until
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -48,18 +49,23 @@ def stubborn(unlocked_stack, fast_path):
     """A lock run whose resolver notes that it is to end, and does not: (place, process)."""
     place = unlocked_stack.copy(fast_path / "place")
     (place.folder / "stubborn.py").write_text(STUBBORN.format(folder=place.folder))
-    uv = fake_uv(place, f"exec python3 {place.folder}/stubborn.py")
+    uv = fake_program(place, "uv", f"exec python3 {place.folder}/stubborn.py")
     process = place.start("lock", *LOCAL, "--uv", uv, place.spec)
     wait_until(lambda: (place.folder / "ready").exists(), "the resolver runs")
     return place, process
 
 
-def fake_uv(place, script):
-    """The path of a resolver that is this shell script."""
-    path = place.folder / "uv"
+def fake_program(place, name, script):
+    """The path of a program that is this shell script."""
+    path = place.folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
+
+
+def path_with(place):
+    """A PATH that has what fake_program() made before anything else."""
+    return f"{place.folder}:{os.environ['PATH']}"
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -110,11 +116,60 @@ def test_second_signal_ends_at_once(stubborn, number):
 
 def test_grandchildren_end_too(unlocked_stack, fast_path):
     place = unlocked_stack.copy(fast_path / "place")
-    uv = fake_uv(place, f"(trap '' TERM; sleep 1000) &\nsleep 1000 & echo > {place.folder}/ready\nwait")
+    uv = fake_program(place, "uv", f"(trap '' TERM; sleep 1000) &\nsleep 1000 & echo > {place.folder}/ready\nwait")
     process = place.start("lock", *LOCAL, "--uv", uv, place.spec)
     wait_until(lambda: (place.folder / "ready").exists(), "the resolver runs")
     process.send_signal(signal.SIGTERM)
     assert ended(process)[0] == 130
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_while_git_lists_files(data_stack, number):
+    """The files of a launch module that is a folder in a work tree."""
+    small_stack.make_wheels(data_stack.wheels, 1000)
+    small_stack.write_spec(data_stack.project, UV, layers=DATA_LAYERS.format(package="alpha"))
+    (data_stack.project / ".git").mkdir()
+    fake_program(data_stack, "git", f"echo > {data_stack.folder}/ready\nsleep 1000")
+    before = files(data_stack.project)
+    process = data_stack.start("lock", *LOCAL, data_stack.spec, PATH=path_with(data_stack))
+    wait_until(lambda: (data_stack.folder / "ready").exists(), "git runs")
+    process.send_signal(number)
+    assert ended(process) == (130,
+        [f"layer 'data': launch module 'launch/data': module '{data_stack.project}/launch/data': interrupted"])
+    assert files(data_stack.project) == before
+    assert litter(data_stack) == []
+
+
+@pytest.fixture
+def comparing(lamina, fast_path):
+    """`lamina diff --diffoscope`, while diffoscope runs, which has files of its own in its TMPDIR: (place, argv, process)."""
+    place = Place(fast_path / "place", lamina)
+    argv = ("diff", "--diffoscope", place.folder / "a.tar", place.folder / "b.tar")
+    for path, body in zip(argv[2:], (b"1", b"2")):
+        write(path, [Entry("x", body)])
+    fake_program(place, "diffoscope", f'mkdir "$TMPDIR/own"\necho > {place.folder}/ready\nsleep 1000')
+    process = place.start(*argv, PATH=path_with(place))
+    wait_until(lambda: (place.folder / "ready").exists(), "diffoscope runs")
+    assert len(list(place.tmp.iterdir())) == 1
+    return place, argv, process
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_while_diffoscope_runs(comparing, number):
+    place, _, process = comparing
+    process.send_signal(number)
+    assert ended(process) == (130, ["interrupted"])
+    assert list(place.tmp.iterdir()) == []
+
+
+def test_killed_while_diffoscope_runs(comparing):
+    """What is left then is removed by the next one."""
+    place, argv, process = comparing
+    process.kill()
+    assert ended(process) == (-signal.SIGKILL, [])
+    fake_program(place, "diffoscope", "echo differs\nexit 1")
+    assert place.run(*argv, PATH=path_with(place)).code == 3
+    assert list(place.tmp.iterdir()) == []
 
 
 # Everything else: the program gets the signal at each of its named points.

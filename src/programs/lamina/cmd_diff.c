@@ -2,8 +2,8 @@
 #include "cli.h"
 
 #include "base/mem.h"
-#include "os/dir.h"
 #include "os/process.h"
+#include "os/scratch.h"
 #include "steps/diffoscope.h"
 
 #include <stdlib.h>
@@ -13,18 +13,14 @@ with_diffoscope(struct lm_run *run, json_t **report, bool *equal, struct lm_err 
 {
 	const char *parent = getenv("TMPDIR");
 	LM_AUTO(lm_free_ptr) char *program = lm_process_find("diffoscope", nullptr);
-	LM_AUTO(lm_free_ptr) char *scratch = nullptr;
-	struct lm_err ignored = {};
+	LM_AUTO(lm_scratch_remove) struct lm_scratch scratch = {}; // of one that is killed: removed by the next
 	if (program == nullptr)
 		return lm_err_set(err, LM_E_NOT_FOUND, "there is no program 'diffoscope' in PATH, which --diffoscope needs");
-	if (lm_dir_make_temp(parent != nullptr && parent[0] != '\0' ? parent : "/tmp", "lamina-diff-", &scratch, err) < 0)
+	if (lm_scratch_make(parent != nullptr && parent[0] != '\0' ? parent : "/tmp", "lamina-diff-", &scratch, err) < 0)
 		return -1;
-	struct lm_diffoscope diffoscope = { .program = program, .scratch = scratch };
+	struct lm_diffoscope diffoscope = { .program = program, .scratch = scratch.path };
 	struct lm_diff_options options = { .different = lm_diffoscope_layer, .context = &diffoscope };
-	int rc = lm_diff_paths(run->cli.spec, run->cli.folder, &options, report, equal, err);
-	if (lm_dir_remove(scratch, rc < 0 ? &ignored : err) < 0)
-		rc = -1;
-	return rc;
+	return lm_diff_paths(run->cli.spec, run->cli.folder, &options, report, equal, err);
 }
 
 int
