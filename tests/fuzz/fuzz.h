@@ -17,6 +17,9 @@
 		} \
 	} while (0)
 
+// Whether the last input was accepted in all its parts: for run.c, which tells.
+[[gnu::weak]] bool fuzz_accepted;
+
 // A file in memory with these bytes, rewritten for each input. Returns its path.
 static inline const char *
 fuzz_file(const uint8_t *bytes, size_t len)

@@ -27,6 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	}
 	bool is_json = lm_json_scan(&scan, text, &err) == 0;
 	if (lm_prompts_render(prompts, text, &prompt, &system, &err) == 0) {
+		fuzz_accepted = true;
 		FUZZ_MUST(lm_str_equal(lm_buf_view(&prompt), lm_buf_view(&system)));
 		FUZZ_MUST(!is_json || lm_utf8_valid(lm_buf_view(&prompt)));
 	} else {

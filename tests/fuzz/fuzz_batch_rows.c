@@ -20,6 +20,7 @@ read_rows(struct lm_source *source, size_t stop, struct lm_buf *rows, struct lm_
 		if (rc < 0) {
 			FUZZ_MUST(err.code == LM_E_SYNTAX && lm_utf8_valid(lm_str_of(err.text)));
 			lm_buf_format(rows, "%s\n", err.text);
+			fuzz_accepted = false;
 			continue;
 		}
 		FUZZ_MUST(memchr(row.json.ptr, '\n', row.json.len) == nullptr);
@@ -61,6 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	LM_AUTO(lm_buf_release) struct lm_buf rows = {}, again = {}, checkpoint = {}, unused = {};
 	if (lm_source_open(&whole, &input, "id", &env, nullptr, &err) < 0)
 		return 0;
+	fuzz_accepted = true;
 	read_rows(whole, (size_t)bytes[1] + 1, &rows, &checkpoint);
 	check_slice(whole, bytes + 2, len - 2);
 	if (checkpoint.len == 0)

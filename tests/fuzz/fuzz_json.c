@@ -18,6 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	bool looked = lm_json_scan(&scan, text, &err) == 0;
 	if (parsed && (json_is_object(document) || json_is_array(document)))
 		FUZZ_MUST(looked || err.code == LM_E_LIMIT);
+	fuzz_accepted = looked;
 	if (looked) {
 		lm_json_compact(text, &compact);
 		lm_json_compact(lm_buf_view(&compact), &again);

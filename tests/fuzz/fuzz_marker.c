@@ -25,6 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		FUZZ_MUST(err.code != LM_OK && err.text[0] != '\0');
 		return 0;
 	}
+	fuzz_accepted = true;
 	lm_requirement_format(&requirement, &text);
 	FUZZ_MUST(lm_requirement_parse(lm_buf_view(&text), &arena, &again, &err) == 0);
 	lm_requirement_format(&again, &twice);

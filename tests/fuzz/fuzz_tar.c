@@ -12,5 +12,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	const struct lm_scan_sink sink = {};
 	if (lm_scan(&source, &sink, &limits, &result, &err) < 0)
 		FUZZ_MUST(err.code != LM_OK && err.text[0] != '\0');
+	else
+		fuzz_accepted = true;
 	return 0;
 }

@@ -12,6 +12,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		FUZZ_MUST(err.code != LM_OK && err.text[0] != '\0');
 		return 0;
 	}
+	fuzz_accepted = true;
 	const struct lm_toml *root = lm_toml_root(doc);
 	FUZZ_MUST(root->type == LM_TOML_TABLE);
 	LM_AUTO(lm_buf_release) struct lm_buf text = {};

@@ -20,6 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		FUZZ_MUST(err.code != LM_OK && err.text[0] != '\0');
 		return 0;
 	}
+	fuzz_accepted = true;
 	for (size_t i = 0; i < zip.count; i++) {
 		struct lm_record record = {};
 		char *text = nullptr;
@@ -27,8 +28,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		size_t at = strlen(zip.members[i].name);
 		if (at < 7 || strcmp(zip.members[i].name + at - 7, "/RECORD") != 0)
 			continue;
-		if (lm_zip_read(&zip, &zip.members[i], MEMBER_MAX, &text, &got, &err) == 0)
-			(void)!lm_record_parse((struct lm_str){ text, got }, &arena, &record, &err);
+		if (lm_zip_read(&zip, &zip.members[i], MEMBER_MAX, &text, &got, &err) < 0 ||
+			lm_record_parse((struct lm_str){ text, got }, &arena, &record, &err) < 0)
+			fuzz_accepted = false;
 		lm_free(text);
 	}
 	return 0;

@@ -1,4 +1,5 @@
-// A fuzz target as an ordinary program: runs on each file that is named, from memory of exactly its size.
+// A fuzz target as an ordinary program: runs on each file that is named, from memory of exactly its size, and tells whether it was
+// accepted.
 #include "base/mem.h"
 #include "fuzz.h"
 #include "os/file.h"
@@ -18,11 +19,13 @@ main(int argc, char **argv)
 			(void)fprintf(stderr, "%s\n", err.text);
 			return 1;
 		}
-		(void)fprintf(stderr, "%s\n", argv[i]); // the last line names what breaks it
+		(void)fprintf(stderr, "%s", argv[i]); // the last line names what breaks it
 		LM_AUTO(lm_free_ptr) uint8_t *exact = lm_alloc(len);
 		if (len > 0)
 			memcpy(exact, bytes, len);
+		fuzz_accepted = false;
 		(void)LLVMFuzzerTestOneInput(exact, len);
+		(void)fprintf(stderr, ": %s\n", fuzz_accepted ? "accepted" : "refused");
 	}
 	return 0;
 }
