@@ -1,4 +1,5 @@
-"""lamina build --publish while calls of libc fail: it ends by itself and says why, what it makes is whole or absent, and the next run makes good.
+"""lamina build --publish and local-export while calls of libc fail: they end by themselves and say why, what they make is whole or
+absent, and the next run makes good.
 
 In CI some calls of each kind fail, one at a time; `./check slow -- tests/faults` fails each one."""
 
@@ -10,24 +11,30 @@ from faulty_layers import survives
 SAMPLE = 2
 KILLS = ["write", "rename", "fsync"]
 
+of_each = pytest.mark.parametrize("command", ["build", "export"])
 
+
+@of_each
 @pytest.mark.parametrize("call", ERRORS)
-def test_faults(locked, tmp_path, call):
-    survives(locked, tmp_path, "build", call, SAMPLE)
+def test_faults(locked, tmp_path, command, call):
+    survives(locked, tmp_path, command, call, SAMPLE)
 
 
+@of_each
 @pytest.mark.parametrize("call", KILLS)
-def test_kills(locked, tmp_path, call):
-    survives(locked, tmp_path, "build", call, SAMPLE, kill=True)
+def test_kills(locked, tmp_path, command, call):
+    survives(locked, tmp_path, command, call, SAMPLE, kill=True)
 
 
 @pytest.mark.slow
+@of_each
 @pytest.mark.parametrize("call", ERRORS)
-def test_every_fault(locked, tmp_path, call):
-    survives(locked, tmp_path, "build", call, None)
+def test_every_fault(locked, tmp_path, command, call):
+    survives(locked, tmp_path, command, call, None)
 
 
 @pytest.mark.slow
+@of_each
 @pytest.mark.parametrize("call", [*KILLS, "open"])
-def test_every_kill(locked, tmp_path, call):
-    survives(locked, tmp_path, "build", call, None, kill=True)
+def test_every_kill(locked, tmp_path, command, call):
+    survives(locked, tmp_path, command, call, None, kill=True)

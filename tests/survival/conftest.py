@@ -11,10 +11,10 @@ import pytest
 
 import batch_runner
 import paths
-import private
+import small_places
 import small_stack
 from fake_provider import fake_provider
-from run import run as run_program
+from faulty_layers import COMMANDS
 from survive import Place
 
 MEMORY = "/dev/shm"
@@ -52,22 +52,13 @@ def killable():
 @pytest.fixture(scope="session")
 def unlocked_stack(tmp_path_factory, lamina):
     """A Place with a spec and wheels and nothing else. Copy it."""
-    place = Place(tmp_path_factory.mktemp("unlocked") / "place", lamina)
-    small_stack.write_spec(place.project, small_stack.UV)
-    small_stack.make_wheels(place.wheels)
-    return place
+    return small_places.unlocked(tmp_path_factory, lamina)
 
 
 @pytest.fixture(scope="session")
 def locked_stack(tmp_path_factory, unlocked_stack):
     """A Place with locks and an empty store. Copy it."""
-    place = unlocked_stack.copy(tmp_path_factory.mktemp("locked") / "place")
-    with pytest.MonkeyPatch.context() as patch:
-        private.enter(patch, tmp_path_factory.mktemp("environment"))
-        place.run("lock", *small_stack.LOCAL, place.spec).ok()
-    for folder in (place.store, place.state):
-        run_program("rm", "-rf", folder)
-    return place
+    return small_places.after(tmp_path_factory, unlocked_stack, COMMANDS["lock"])
 
 
 @pytest.fixture
