@@ -1,6 +1,7 @@
 # Builds with clang of the distribution, for what zig has no runtime for: sanitizers, coverage, and fuzzing with libFuzzer.
 #
 #   make -f misc/clang.mk KIND=sanitize     zig-out-sanitize/{bin,tests}: AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer
+#   make -f misc/clang.mk KIND=kill         zig-out-kill-sanitize/bin: the same, with the points at which tests end the programs
 #   make -f misc/clang.mk KIND=thread       zig-out-thread/{bin,tests}: ThreadSanitizer
 #   make -f misc/clang.mk KIND=coverage     zig-out-coverage/{bin,tests}
 #   make -f misc/clang.mk KIND=fuzz         zig-out-fuzz/fuzz_*
@@ -10,7 +11,8 @@
 CC = clang-19
 AR = llvm-ar-19
 KIND ?= coverage
-OUT = zig-out-$(KIND)
+OUT_kill = zig-out-kill-sanitize
+OUT = $(or $(OUT_$(KIND)),zig-out-$(KIND))
 OBJ = $(OUT)/objects
 LIBRARIES = libarchive zlib liblzma libzstd libcrypto sqlite3 libcurl jansson libutf8proc libdeflate libpq libmicrohttpd
 VERSION := $(shell sed -n 's/^ *\.version = "\(.*\)",/\1/p' build.zig.zon)
@@ -21,9 +23,12 @@ FLAGS_fuzz = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recov
 LINK_fuzz = -fsanitize=fuzzer,address,undefined
 FLAGS_sanitize = -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LINK_sanitize = -fsanitize=address,undefined
+FLAGS_kill = $(FLAGS_sanitize) -DLM_KILL_POINTS
+LINK_kill = $(LINK_sanitize)
 FLAGS_thread = -O1 -fsanitize=thread
 LINK_thread = -fsanitize=thread
 LEAVE_sanitize = tests/support/leave.c
+LEAVE_kill = $(LEAVE_sanitize)
 FLAGS = -std=c23 -g -D_GNU_SOURCE=1 -fno-strict-aliasing -Isrc -Iinclude -I$(OUT)/include $(FLAGS_$(KIND)) $(shell pkg-config --cflags $(LIBRARIES))
 LINK = $(LINK_$(KIND)) $(shell pkg-config --libs $(LIBRARIES)) -lm -lpthread
 
@@ -40,10 +45,11 @@ FUZZERS = $(patsubst tests/fuzz/%.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .SECONDEXPANSION:
 .SECONDARY:
-.PHONY: all coverage fuzz sanitize thread
+.PHONY: all coverage fuzz kill sanitize thread
 all: $(KIND)
 coverage sanitize thread: $(PROGRAMS) $(TOOLS) $(UNITS) $(CORPORA) $(OUT)/tests/libfaults.so $(OUT)/include/lamina/lamina.h $(PKG_CONFIG)
 fuzz: $(FUZZERS)
+kill: $(PROGRAMS)
 
 $(OUT)/include/lamina/version.h: build.zig.zon
 	@mkdir -p $(@D)

@@ -9,6 +9,7 @@ CASES = TESTS / "cases"
 SAMPLE = ROOT / "sample_project"
 # `./check` may test another build, for example one with sanitizers
 BUILD = ROOT / os.environ.get("LAMINA_TEST_BUILD", "zig-out")
+KILL_BUILD = ROOT / os.environ.get("LAMINA_TEST_KILL_BUILD", "zig-out-kill")  # the same, with kill points
 # what links that build's library
 CC, CXX = os.environ.get("LAMINA_TEST_CC", "gcc"), os.environ.get("LAMINA_TEST_CXX", "g++")
 TOOLS = ROOT / ".tools"

@@ -44,7 +44,7 @@ def fast_path_of_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def killable():
     """The program, built with kill points."""
-    program = paths.ROOT / "zig-out-kill" / "bin" / "lamina"
+    program = paths.KILL_BUILD / "bin" / "lamina"
     assert program.exists(), f"{program} is not built: run ./check test, or zig build -Dkill-points -p zig-out-kill"
     return program
 
