@@ -47,6 +47,13 @@ add_tokens(struct lm_buf *out, const char *name, uint64_t tokens)
 	decimal(out, tokens);
 }
 
+// A provider's word for how an answer ended.
+static const char *
+end_word(const struct lm_fake_answer_line *line, const char *cut, const char *refused, const char *whole)
+{
+	return line->act == LM_FAKE_INCOMPLETE ? cut : line->act == LM_FAKE_REFUSAL ? refused : whole;
+}
+
 // ---- OpenAI
 
 static void
@@ -111,7 +118,7 @@ chat_body(struct lm_buf *out, const struct lm_fake_answer_line *line, uint64_t n
 	if (!refusal)
 		ADD(",\"refusal\":null");
 	ADD("},\"logprobs\":null,\"finish_reason\":\"");
-	lm_buf_text(out, line->act == LM_FAKE_INCOMPLETE ? "length" : "stop");
+	lm_buf_text(out, end_word(line, "length", "stop", "stop"));
 	ADD("\"}],");
 	openai_usage(out, line, "prompt_tokens", "completion_tokens");
 	lm_buf_byte(out, '}');
@@ -175,11 +182,17 @@ openai_error(struct lm_buf *out, const struct lm_fake_error_line *line)
 // ---- Anthropic
 
 static void
-anthropic_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
+anthropic_head(struct lm_buf *out, struct lm_str id)
 {
 	ADD("{\"custom_id\":\"");
-	lm_buf_str(out, line->id);
+	lm_buf_str(out, id);
 	ADD("\",\"result\":");
+}
+
+static void
+anthropic_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
+{
+	anthropic_head(out, line->id);
 	if (line->act == LM_FAKE_NULL) {
 		ADD("null}");
 		return;
@@ -191,10 +204,7 @@ anthropic_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
 	ADD("\",\"content\":[{\"type\":\"text\",\"text\":\"");
 	lm_buf_str(out, line->text);
 	ADD("\"}],\"stop_reason\":\"");
-	lm_buf_text(out,
-		line->act == LM_FAKE_INCOMPLETE        ? "max_tokens"
-			: line->act == LM_FAKE_REFUSAL ? "refusal"
-						       : "end_turn");
+	lm_buf_text(out, end_word(line, "max_tokens", "refusal", "end_turn"));
 	ADD("\",\"stop_sequence\":null,\"usage\":{");
 	add_tokens(out, "input_tokens", line->input_tokens);
 	ADD(",\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,");
@@ -205,9 +215,8 @@ anthropic_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
 static void
 anthropic_error(struct lm_buf *out, const struct lm_fake_error_line *line)
 {
-	ADD("{\"custom_id\":\"");
-	lm_buf_str(out, line->row->id);
-	ADD("\",\"result\":{\"type\":");
+	anthropic_head(out, line->row->id);
+	ADD("{\"type\":");
 	lm_fake_quote(out, line->type);
 	if (strcmp(line->type, "errored") == 0) {
 		ADD(",\"error\":{\"type\":\"error\",\"error\":{\"type\":");
@@ -262,10 +271,7 @@ gemini_answer(struct lm_buf *out, const struct lm_fake_answer_line *line)
 		ADD("\"response\":{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"");
 		lm_buf_str(out, line->text);
 		ADD("\"}],\"role\":\"model\"},\"finishReason\":\"");
-		lm_buf_text(out,
-			line->act == LM_FAKE_INCOMPLETE        ? "MAX_TOKENS"
-				: line->act == LM_FAKE_REFUSAL ? "SAFETY"
-							       : "STOP");
+		lm_buf_text(out, end_word(line, "MAX_TOKENS", "SAFETY", "STOP"));
 		ADD("\",\"index\":0}],\"usageMetadata\":{");
 		add_tokens(out, "promptTokenCount", line->input_tokens);
 		lm_buf_byte(out, ',');
