@@ -174,6 +174,15 @@ def test_rows(provider):
     assert [row["metadata"]["key"] for row in rows] == ["k0", "not-k1", "k3"]
 
 
+def test_how_answers_end(provider):
+    provider.faults({"on": "row", "nth": 1, "do": "incomplete"}, {"on": "row", "nth": 2, "do": "refusal"})
+    operation = create(provider, [request("0123456789", name) for name in "abc"]).json()
+    rows = get(provider, operation["name"])["response"]["inlinedResponses"]["inlinedResponses"]
+    ends = [row["response"]["candidates"][0] for row in rows]
+    assert [end["finishReason"] for end in ends] == ["MAX_TOKENS", "SAFETY", "STOP"]
+    assert [end["content"]["parts"][0]["text"] for end in ends[::2]] == ["01234", "0123456789"]
+
+
 def test_cancel_delete_and_lists(provider):
     names = [create(provider, [request("a")], name=f"d{n}").json()["name"] for n in range(3)]
     page = provider.gemini("GET", "/v1beta/batches?pageSize=2").json()

@@ -46,6 +46,16 @@ def test_chat(provider):
     assert set(body["usage"]) == {"prompt_tokens", "completion_tokens", "total_tokens"}
 
 
+def test_how_answers_of_a_chat_end(provider):
+    provider.faults({"on": "row", "nth": 1, "do": "incomplete"}, {"on": "row", "nth": 2, "do": "refusal"})
+    asked = [{**chat({"role": "user", "content": "0123456789"}), "custom_id": name} for name in "abc"]
+    _, rows, _ = provider.run(asked, endpoint="/v1/chat/completions")
+    choices = [row["response"]["body"]["choices"][0] for row in rows]
+    assert [(choice["finish_reason"], choice["message"]["content"]) for choice in choices] == [
+        ("length", "01234"), ("stop", None), ("stop", "0123456789")]
+    assert choices[1]["message"]["refusal"] == "I cannot help with that."
+
+
 def test_answers_depend_on_the_request_only(provider):
     _, first, _ = provider.run(responses("same", "other"))
     provider.reset()
