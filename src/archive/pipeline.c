@@ -5,19 +5,27 @@
 
 #include <pthread.h>
 
+// What is claimed and not yet written has a slot.
 struct slot {
 	struct lm_piece piece;
-	bool made;
+	bool taken, made;
+	bool early; // claimed before its turn
+	size_t index;
 };
 
 struct lm_pipeline {
 	const struct lm_pipeline_work *work;
+	size_t count;
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	size_t written;    // pieces 0 to written - 1 are
-	bool writing;      // by some thread, just now
-	size_t failed;     // lowest index that failed, SIZE_MAX: none
-	size_t slot_count; // piece i is in slot i % slot_count
+	size_t written; // pieces 0 to written - 1 are
+	bool writing;   // by some thread, just now
+	size_t failed;  // lowest index that failed, SIZE_MAX: none
+	bool *claimed;  // by index
+	size_t next;    // the lowest that is not claimed
+	size_t next_long;
+	size_t early_count, early_most;
+	size_t slot_count;
 	struct slot *slots;
 	struct lm_err err; // of `failed`
 };
@@ -61,72 +69,130 @@ lm_pipeline_pass_turn(struct lm_pipeline *pipeline, size_t *turn)
 	(void)pthread_mutex_unlock(&pipeline->mutex);
 }
 
-static int
-wait_slot(struct lm_pipeline *pipeline, size_t index, struct lm_err *err)
+static struct slot *
+free_slot(struct lm_pipeline *pipeline)
 {
+	for (size_t i = 0; i < pipeline->slot_count; i++)
+		if (!pipeline->slots[i].taken)
+			return &pipeline->slots[i]; // the first: its buffer was used last
+	return nullptr;
+}
+
+// A piece that takes long goes before its turn while not too many did: some slots stay for those whose turn it is, without which nothing
+// would be written.
+static size_t
+choose(struct lm_pipeline *pipeline, bool *early)
+{
+	const struct lm_pipeline_work *work = pipeline->work;
+	while (pipeline->next_long < work->long_count && pipeline->claimed[work->long_pieces[pipeline->next_long]])
+		pipeline->next_long++;
+	*early = false;
+	if (pipeline->next_long == work->long_count || pipeline->early_count == pipeline->early_most)
+		return pipeline->next;
+	size_t index = work->long_pieces[pipeline->next_long];
+	*early = index > pipeline->next && index < pipeline->failed;
+	return *early ? index : pipeline->next;
+}
+
+// The piece to make now, with a slot. Null: a piece before all that are left failed.
+static struct slot *
+claim(struct lm_pipeline *pipeline)
+{
+	struct slot *slot = nullptr;
 	(void)pthread_mutex_lock(&pipeline->mutex);
-	while (index - pipeline->written >= pipeline->slot_count && pipeline->failed > index)
+	while (pipeline->next < pipeline->failed && (slot = free_slot(pipeline)) == nullptr)
 		(void)pthread_cond_wait(&pipeline->changed, &pipeline->mutex);
-	bool free_slot = index - pipeline->written < pipeline->slot_count;
+	if (pipeline->next < pipeline->failed) {
+		slot->taken = true;
+		slot->index = choose(pipeline, &slot->early);
+		pipeline->early_count += slot->early;
+		pipeline->claimed[slot->index] = true;
+		while (pipeline->next < pipeline->count && pipeline->claimed[pipeline->next])
+			pipeline->next++;
+	} else {
+		slot = nullptr;
+	}
 	(void)pthread_mutex_unlock(&pipeline->mutex);
-	return free_slot ? 0 : stopped(err);
+	return slot;
+}
+
+static struct slot *
+made_slot(struct lm_pipeline *pipeline, size_t index)
+{
+	for (size_t i = 0; i < pipeline->slot_count; i++)
+		if (pipeline->slots[i].made && pipeline->slots[i].index == index)
+			return &pipeline->slots[i];
+	return nullptr;
+}
+
+static void
+free_written(struct lm_pipeline *pipeline, struct slot *slot)
+{
+	pipeline->early_count -= slot->early;
+	slot->taken = slot->made = false;
+	pipeline->written++;
+	(void)pthread_cond_broadcast(&pipeline->changed);
 }
 
 // Write what is made and next. Whoever finds the next one made writes on, while the others go on making.
-static int
-write_made(struct lm_pipeline *pipeline, size_t index, struct lm_err *err)
+static void
+write_made(struct lm_pipeline *pipeline, struct slot *made)
 {
 	(void)pthread_mutex_lock(&pipeline->mutex);
-	pipeline->slots[index % pipeline->slot_count].made = true;
+	made->made = true;
 	while (!pipeline->writing && pipeline->failed > pipeline->written) {
 		size_t next = pipeline->written;
-		struct slot *slot = &pipeline->slots[next % pipeline->slot_count];
-		if (!slot->made)
+		struct slot *slot = made_slot(pipeline, next);
+		struct lm_err err = {};
+		if (slot == nullptr)
 			break;
 		pipeline->writing = true;
 		(void)pthread_mutex_unlock(&pipeline->mutex);
-		int rc = pipeline->work->write(pipeline->work->context, next, &slot->piece, err);
+		int rc = pipeline->work->write(pipeline->work->context, next, &slot->piece, &err);
 		(void)pthread_mutex_lock(&pipeline->mutex);
 		pipeline->writing = false;
-		if (rc < 0) {
-			record(pipeline, next, err);
-			break;
-		}
-		slot->made = false;
-		pipeline->written++;
-		(void)pthread_cond_broadcast(&pipeline->changed);
+		if (rc < 0)
+			record(pipeline, next, &err);
+		else
+			free_written(pipeline, slot);
 	}
-	int rc = pipeline->failed == SIZE_MAX ? 0 : -1;
 	(void)pthread_mutex_unlock(&pipeline->mutex);
-	return rc;
 }
 
+// One piece for each call, and not the one of the pool's index: that may be another's turn. A piece that failed stops only those after
+// it, so that it is the lowest one that is reported.
 static int
-run_one(void *context, size_t index, struct lm_err *err)
+run_one(void *context, size_t, struct lm_err *err)
 {
 	struct lm_pipeline *pipeline = context;
-	if (wait_slot(pipeline, index, err) < 0)
-		return -1;
-	struct lm_piece *piece = &pipeline->slots[index % pipeline->slot_count].piece;
-	lm_buf_clear(&piece->bytes);
-	if (pipeline->work->make(pipeline->work->context, pipeline, index, piece, err) == 0)
-		return write_made(pipeline, index, err);
+	struct slot *slot = claim(pipeline);
+	if (slot == nullptr)
+		return stopped(err);
+	lm_buf_clear(&slot->piece.bytes);
+	if (pipeline->work->make(pipeline->work->context, pipeline, slot->index, &slot->piece, err) == 0) {
+		write_made(pipeline, slot);
+		return 0;
+	}
 	(void)pthread_mutex_lock(&pipeline->mutex);
-	record(pipeline, index, err);
+	record(pipeline, slot->index, err);
 	(void)pthread_mutex_unlock(&pipeline->mutex);
-	return -1;
+	return 0;
 }
 
 int
 lm_pipeline_run(unsigned jobs, size_t count, const struct lm_pipeline_work *work, struct lm_err *err)
 {
 	struct lm_pipeline pipeline = { .work = work,
+		.count = count,
 		.failed = SIZE_MAX,
+		.early_most = (size_t)jobs + 1,
 		.slot_count = 2 * (size_t)jobs + 2,
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER };
 	LM_AUTO(lm_free_ptr) struct slot *slots = lm_alloc_array(pipeline.slot_count, sizeof(*slots));
+	LM_AUTO(lm_free_ptr) bool *claimed = lm_alloc_array(count, sizeof(*claimed));
 	pipeline.slots = slots;
+	pipeline.claimed = claimed;
 
 	int rc = lm_pool_run(jobs, count, run_one, &pipeline, err);
 	if (pipeline.failed != SIZE_MAX) {

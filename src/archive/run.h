@@ -50,7 +50,10 @@ struct lm_run {
 	struct lm_zip_record *records; // zip: plan.member_count
 	struct lm_outfile file;
 	struct lm_sha256 hash; // of the archive
-	struct lm_segment *segments;
+	struct lm_segment *segments; // plan.part_count, from lm_run_survey on with their digests
+	bool *kept;                  // of each part: the cache may have it
+	size_t *long_parts;          // those that have to be made, long_count
+	size_t long_count;
 	uint64_t progress_ms; // when the last event was sent
 };
 
@@ -64,6 +67,8 @@ struct lm_run {
 // Safe at any time, also twice.
 void lm_run_release_large(struct lm_run *run, struct lm_large *large);
 
+// Digests of all segments, and which of them the cache has.
+[[nodiscard]] int lm_run_survey(struct lm_run *run, unsigned jobs, struct lm_err *err);
 // Take a piece from the cache. Returns 1 when it is made, 0 when it has to be.
 [[nodiscard]] int lm_run_reuse(
 	struct lm_run *run, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece, struct lm_err *err);

@@ -102,7 +102,6 @@ static int
 make_or_reuse(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece,
 	struct lm_err *err)
 {
-	lm_part_digest(&run->plan, &run->plan.parts[index], &piece->digest);
 	int rc = lm_run_reuse(run, pipeline, index, piece, err);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
@@ -146,6 +145,8 @@ write_piece(void *context, size_t index, struct lm_piece *piece, struct lm_err *
 	struct lm_run *run = &((struct writing *)context)->run;
 	const struct lm_part *part = &run->plan.parts[index];
 	uint64_t offset = run->file.size_bytes;
+	if (index == 0 && run->options->replaces != nullptr)
+		lm_file_forget_cached(run->options->replaces);
 	if (run->options->format == LM_FORMAT_ZIP)
 		lm_run_place_zip(run, index, piece);
 	if (lm_run_write(run, piece->bytes.ptr, piece->bytes.len, err) < 0)
@@ -157,7 +158,7 @@ write_piece(void *context, size_t index, struct lm_piece *piece, struct lm_err *
 		.content_size = part->content_size,
 		.first_entry = part->member + (part->skip > 0),
 		.entry_count = part->members_begun,
-		.digest = piece->digest,
+		.digest = run->segments[index].digest,
 	};
 	LM_KILL_POINT("archive: segment written");
 	tell_progress(run, part->content_offset + part->content_size);
@@ -171,8 +172,14 @@ write_all(struct writing *writing, const char *path, struct lm_err *err)
 	unsigned jobs = run->options->jobs == 0 ? lm_cpu_count() : run->options->jobs;
 	if (jobs > run->plan.part_count)
 		jobs = run->plan.part_count == 0 ? 1 : (unsigned)run->plan.part_count;
-	struct lm_pipeline_work work = { .make = make_piece, .write = write_piece, .context = writing };
 
+	if (lm_run_survey(run, jobs, err) < 0)
+		return -1;
+	struct lm_pipeline_work work = { .make = make_piece,
+		.write = write_piece,
+		.context = writing,
+		.long_pieces = run->long_parts,
+		.long_count = run->long_count };
 	if (lm_outfile_open(&run->file, path, 0644, err) < 0)
 		return -1;
 	if (lm_pipeline_run(jobs, run->plan.part_count, &work, err) < 0)
@@ -236,6 +243,8 @@ release(struct writing *writing)
 	lm_free(run->large);
 	lm_free(run->records);
 	lm_free(run->segments);
+	lm_free(run->kept);
+	lm_free(run->long_parts);
 	lm_plan_release(&run->plan);
 	lm_sha256_release(&run->hash);
 	lm_outfile_abandon(&run->file);

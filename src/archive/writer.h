@@ -21,6 +21,8 @@ const char *lm_format_extension(enum lm_format format); // "tar.zst", without a 
 // kept. Functions are called by any thread; `key` is of one format, compressor and content.
 struct lm_segment_cache {
 	void *context;
+	// Is something kept? Cheap, and no promise: only what is worth beginning with depends on it.
+	bool (*has)(void *context, const struct lm_digest *key);
 	// Append what is kept to `out`; false: nothing is.
 	bool (*get)(void *context, const struct lm_digest *key, struct lm_buf *out);
 	// Take these bytes, but show them to nobody yet. Returns what settle wants, null when they cannot be kept.
@@ -46,6 +48,8 @@ struct lm_archive_options {
 	struct lm_crew *crew; // null: one of its own
 	const struct lm_segment_cache *cache; // null: all is compressed. Takes no part in the bytes
 	bool unflushed; // whoever wants the archive flushes it to disk
+	const char *
+		replaces; // the file that the archive will replace later, or null: memory that the system has it in goes to the new one
 	const struct lm_sink *sink;
 	const char *subject; // for events LM_EVENT_PROGRESS of step "publish" (begin and end are the caller's)
 };

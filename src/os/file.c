@@ -165,3 +165,11 @@ lm_file_equals(const char *path, const void *bytes, size_t len)
 		len -= (size_t)got;
 	}
 }
+
+void
+lm_file_forget_cached(const char *path)
+{
+	LM_AUTO(lm_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}

@@ -75,3 +75,5 @@ void lm_map_close(struct lm_map *map); // safe on a zeroed one; fits LM_AUTO
 [[nodiscard]] int lm_file_exchange(const char *one, const char *other, struct lm_err *err);
 // Is this the text of a file that is there already, byte for byte? (then it need not be written)
 bool lm_file_equals(const char *path, const void *bytes, size_t len);
+// What the system has of a file in memory is not needed: it is about to be replaced, and what replaces it can have that memory. A hint.
+void lm_file_forget_cached(const char *path);

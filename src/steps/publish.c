@@ -230,12 +230,14 @@ write_archive(struct run *run, struct item *item, const struct lm_assembled *ass
 		build, run->options->tagged, item->archive.format);
 	item->staged = true;
 	LM_AUTO(lm_free_ptr) char *path = lm_stage_path(item->folder, item->name);
+	LM_AUTO(lm_free_ptr) char *replaced = lm_path_join(item->folder, item->name);
 	struct lm_segment_cache cache = {};
 	struct lm_archive_options archive = item->archive;
 	lm_store_segment_cache(run->project->store, &cache);
 	archive.cache = &cache;
 	archive.crew = run->crew;
 	archive.unflushed = true; // settle_run
+	archive.replaces = replaced;
 	if (lm_archive_write(&assembled->entries, &archive, path, &result, err) < 0 ||
 		stage_descriptions(run, item, &result, &assembled->entries, err) < 0)
 		return -1;

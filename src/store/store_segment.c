@@ -83,6 +83,13 @@ store_segment_read(struct lm_store *store, const struct lm_digest *key, struct l
 }
 
 static bool
+has(void *context, const struct lm_digest *key)
+{
+	LM_AUTO(lm_free_ptr) char *path = store_path(context, "segments", key, "");
+	return lm_file_exists(path);
+}
+
+static bool
 get(void *context, const struct lm_digest *key, struct lm_buf *out)
 {
 	struct lm_store *store = context;
@@ -153,5 +160,5 @@ settle(void *, void *put, bool keep)
 void
 lm_store_segment_cache(struct lm_store *store, struct lm_segment_cache *out)
 {
-	*out = (struct lm_segment_cache){ .context = store, .get = get, .put = put, .settle = settle };
+	*out = (struct lm_segment_cache){ .context = store, .has = has, .get = get, .put = put, .settle = settle };
 }

@@ -166,10 +166,10 @@ def test_not_a_file(write, tree, tmp_path):
     assert (again.json()["digest"], again.json()["reused"], again.err) == (first["digest"], len(first["segments"]) - 1, "")
 
 
-@pytest.mark.parametrize("format", ["tar.zst", "zip"])
-def test_some_parts_of_a_large_file(write, tree, tmp_path, format):
-    """Whichever of its segments are gone, the others are used."""
-    options = [*fast(format), "--store", tmp_path / "store"]
+@pytest.mark.parametrize("format, jobs", [("tar.zst", "1"), ("tar.zst", "3"), ("zip", "1"), ("zip", "3")])
+def test_some_parts_of_a_large_file(write, tree, tmp_path, format, jobs):
+    """Whichever of its segments are gone, the others are used. What has to be compressed is begun first, by one thread too."""
+    options = [*fast(format), "--jobs", jobs, "--store", tmp_path / "store"]
     first = write(tree, tmp_path / "a", *options).json()
     names = kept(tmp_path / "store")
     for step in (2, 3):
@@ -179,6 +179,22 @@ def test_some_parts_of_a_large_file(write, tree, tmp_path, format):
             again = write(tree, tmp_path / "b", *options).json()
             assert again["digest"] == first["digest"]
             assert again["reused"] == len(names) - len(names[begin::step])
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_one_gone_one_damaged(write, tree, tmp_path, jobs):
+    """A segment that turns out to be damaged is compressed in its turn, whatever was begun before: the archive is the same."""
+    options = [*fast("tar.zst"), "--jobs", jobs, "--store", tmp_path / "store"]
+    first = write(tree, tmp_path / "a", *options).json()
+    names = kept(tmp_path / "store")
+    for shift in range(1, len(names)):
+        for gone, damaged in zip(names, names[shift:] + names[:shift]):
+            gone.unlink()
+            flip(damaged)
+            again = write(tree, tmp_path / "b", *options)
+            assert (again.json()["digest"], again.json()["reused"]) == (first["digest"], len(names) - 2)
+            assert again.err == ("warning: a compressed segment in the store was damaged (it is not what its digest says): set aside as "
+                f"'{damaged}.bad'\n")
 
 
 def listing(path, size, digest):

@@ -435,6 +435,19 @@ compares(void **state)
 	assert_true(lm_file_equals(folder_at(&folder, "empty"), nullptr, 0));
 }
 
+// A hint: nothing is to be seen of it.
+static void
+forgets_cached(void **state)
+{
+	(void)state;
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	folder_write(&folder, "a", "text");
+	lm_file_forget_cached(folder_at(&folder, "a"));
+	lm_file_forget_cached(folder_at(&folder, "none"));
+	lm_file_forget_cached(folder.path);
+	assert_true(lm_file_equals(folder_at(&folder, "a"), "text", 4));
+}
+
 static void
 exchange(void **state)
 {
@@ -473,6 +486,7 @@ main(void)
 		cmocka_unit_test(large_copy),
 		cmocka_unit_test(removes_and_renames),
 		cmocka_unit_test(compares),
+		cmocka_unit_test(forgets_cached),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
