@@ -31,7 +31,8 @@ TITLES = {  # in the order in which they run: what needs another row comes after
     "floor-write": "floor: `cp` of the plain tars",
 }
 TITLES.update({f"{kind}-{row}": f"{words} {whose}"
-               for kind, words in (("read", "decompress to nowhere:"), ("unpack", "unpack with GNU `tar`:"))
+               for kind, words in (("read", "decompress to nowhere:"), ("unpack", "unpack with GNU `tar`:"),
+                                   ("deploy", "`lamina unpack`:"))
                for row, whose in (("lamina", "lamina's tar.zst"), ("max", "lamina's tar.zst of `--level max`"),
                                   ("xz", "lamina's tar.xz"), ("venvstacks", "venvstacks' tar.xz"))})
 
@@ -69,9 +70,9 @@ class Rows:
             figures = self.publish(row, *LAMINA_OPTIONS[row])
         elif row in ARCHIVERS:
             figures = self.script(row)
-        elif row.startswith(("read-", "unpack-", "floor-")):
+        elif row.startswith(("read-", "unpack-", "deploy-", "floor-")):
             kind, _, of = row.partition("-")
-            figures = {"read": self.read, "unpack": self.unpack, "floor": self.part_of_floor}[kind](of)
+            figures = {"read": self.read, "unpack": self.unpack, "deploy": self.deploy, "floor": self.part_of_floor}[kind](of)
         else:
             figures = {"noop": self.nothing, "floor": self.floor, "venvstacks": self.venvstacks_first, "change": self.change,
                        "venvstacks-noop": self.venvstacks_again, "change-first": self.change_first}[row]()
@@ -145,6 +146,13 @@ class Rows:
         folder = self.fresh("unpacked")
         folder.mkdir()
         figures = measure(["sh", "-c", 'for path; do tar -xf "$path" || exit 1; done', "sh", *paths], self.env, folder)
+        self.fresh("unpacked")
+        return figures
+
+    def deploy(self, row):
+        """With the digests of the metadata beside them; venvstacks' archive is one stream, which takes one thread."""
+        paths = self.of(row)
+        figures = measure([LAMINA, "unpack", "-q", "-C", self.fresh("unpacked"), *paths], self.env)
         self.fresh("unpacked")
         return figures
 

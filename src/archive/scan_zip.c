@@ -18,6 +18,24 @@ dos_time(const struct lm_zip_member *member, int64_t *time_s)
 	return lm_time_parse(text, time_s);
 }
 
+int64_t
+zip_member_time(const struct lm_zip_member *member)
+{
+	int64_t time_s = 0;
+	if (!dos_time(member, &time_s))
+		time_s = 0;
+	for (size_t at = 0; at + 4 <= member->extra_len;) {
+		const unsigned char *field = member->extra + at;
+		size_t len = zip_u16(field + 2);
+		if (at + 4 + len > member->extra_len)
+			break;
+		if (zip_u16(field) == EXTRA_TIME && len >= 5 && (field[4] & 1) != 0)
+			time_s = (int32_t)zip_u32(field + 5);
+		at += 4 + len;
+	}
+	return time_s;
+}
+
 // A little-endian number of `len` bytes, at most 8.
 static uint64_t
 number(const unsigned char *at, size_t len)

@@ -1,5 +1,6 @@
 #include "archive/unpack.h"
 
+#include "archive/extract_parts.h"
 #include "archive/shown.h"
 #include "archive/unpack_parts.h"
 #include "os/cancel.h"
@@ -40,6 +41,21 @@ bare_name(const char *name)
 	return bare;
 }
 
+// All members of a tree are in one folder: that of the first one.
+static int
+check_top(struct unpacking *unpacking, const char *name, const char *inner, bool is_folder, struct lm_err *err)
+{
+	struct extract_tree *tree = unpacking->tree;
+	size_t len = strcspn(inner, "/");
+	if (inner[len] == '\0' && !is_folder)
+		return unpack_bad(unpacking, name, err, "is in no folder");
+	if (tree->top == nullptr)
+		tree->top = lm_strndup(inner, len);
+	if (strlen(tree->top) != len || strncmp(inner, tree->top, len) != 0)
+		return unpack_bad(unpacking, name, err, "is outside the folder '%s'", tree->top);
+	return 0;
+}
+
 // Check a name and take `strip` off. *path: see unpack_name.
 static int
 inner_path(struct unpacking *unpacking, const char *name, bool is_folder, const char **path, struct lm_err *err)
@@ -61,7 +77,14 @@ inner_path(struct unpacking *unpacking, const char *name, bool is_folder, const 
 		inner += len + 1;
 	}
 	*path = inner;
-	return 0;
+	return unpacking->tree == nullptr ? 0 : check_top(unpacking, name, inner, is_folder, err);
+}
+
+void
+unpack_time(struct unpacking *unpacking, int64_t mtime_s, long mtime_ns)
+{
+	if (unpacking->tree != nullptr)
+		unpacking->tree->mtime = (struct timespec){ .tv_sec = mtime_s, .tv_nsec = mtime_ns };
 }
 
 int
@@ -111,7 +134,7 @@ unpack_folder(struct unpacking *unpacking, const char *name, const char *path, s
 		return -1;
 	lm_grow(unpacking->folders, unpacking->folder_count, unpacking->folder_cap);
 	unpacking->folders[unpacking->folder_count++] = path;
-	return 0;
+	return unpacking->tree == nullptr ? 0 : extract_folder(unpacking->tree, path, err);
 }
 
 // Where a link leads: up first, then down, and never out. After a name no "..": the name may be a link itself, and what is
@@ -158,6 +181,8 @@ unpack_link(struct unpacking *unpacking, const char *name, const char *path, con
 	if (place(unpacking, name, path, LM_PATH_LINK, err) < 0)
 		return -1;
 	lm_entries_add_link(unpacking->entries, path, target, unpacking->origin);
+	if (unpacking->tree != nullptr)
+		extract_link(unpacking->tree, path, unpacking->entries->items[unpacking->entries->count - 1].link);
 	return 0;
 }
 
@@ -180,12 +205,13 @@ unpack_hard_link(struct unpacking *unpacking, const char *name, const char *path
 	struct lm_entry *entry = lm_entries_add(unpacking->entries);
 	*entry = unpacking->entries->items[index];
 	entry->path = path;
-	return 0;
+	return unpacking->tree == nullptr
+		? 0
+		: extract_copy(unpacking->tree, unpacking->entries->items[index].path, path, entry->executable, err);
 }
 
 int
-unpack_file_begin(
-	struct unpacking *unpacking, const char *name, const char *path, uint64_t size, bool executable, struct lm_err *err)
+unpack_file(struct unpacking *unpacking, const char *name, const char *path, uint64_t size, bool executable, struct lm_err *err)
 {
 	if (count_bytes(unpacking, size, err) < 0 || place(unpacking, name, path, LM_PATH_FILE, err) < 0)
 		return -1;
@@ -200,9 +226,25 @@ unpack_file_begin(
 			.offset = unpacking->blob.size_bytes,
 			.stored_size = size },
 	};
-	unpacking->expected = size;
-	lm_sha256_init(&unpacking->hash);
 	return 0;
+}
+
+int
+unpack_file_begin(
+	struct unpacking *unpacking, const char *name, const char *path, uint64_t size, bool executable, struct lm_err *err)
+{
+	struct extract_tree *tree = unpacking->tree;
+	if (unpack_file(unpacking, name, path, size, executable, err) < 0)
+		return -1;
+	unpacking->expected = size;
+	if (tree == nullptr) {
+		lm_sha256_init(&unpacking->hash);
+		return 0;
+	}
+	if (extract_parents(tree, path, err) < 0)
+		return -1;
+	tree->fd = extract_create(tree, path, size, err);
+	return tree->fd < 0 ? -1 : 0;
 }
 
 int
@@ -214,9 +256,12 @@ unpack_file_bytes(void *context, const void *bytes, size_t len, struct lm_err *e
 		return unpack_bad(unpacking, entry->path, err, "holds more bytes than it says");
 	if (lm_cancel_check(err) < 0)
 		return -1;
-	unpacking->expected -= len;
-	lm_sha256_update(&unpacking->hash, bytes, len);
 	LM_KILL_POINT("unpack: bytes");
+	uint64_t offset = entry->size - unpacking->expected;
+	unpacking->expected -= len;
+	if (unpacking->tree != nullptr)
+		return extract_write(unpacking->tree, unpacking->tree->fd, entry->path, bytes, len, offset, err);
+	lm_sha256_update(&unpacking->hash, bytes, len);
 	return lm_outfile_write(&unpacking->blob, bytes, len, err);
 }
 
@@ -225,13 +270,19 @@ unpack_file_end(struct unpacking *unpacking, const char *name, struct lm_err *er
 {
 	if (unpacking->expected != 0)
 		return unpack_bad(unpacking, name, err, "holds fewer bytes than it says");
-	lm_sha256_final(&unpacking->hash, &unpacking->entries->items[unpacking->entries->count - 1].digest);
-	return 0;
+	struct lm_entry *entry = &unpacking->entries->items[unpacking->entries->count - 1];
+	struct extract_tree *tree = unpacking->tree;
+	if (tree == nullptr) {
+		lm_sha256_final(&unpacking->hash, &entry->digest);
+		return 0;
+	}
+	int fd = tree->fd;
+	tree->fd = -1;
+	return extract_close(tree, fd, entry->path, entry->executable, tree->mtime, err);
 }
 
-// Folders that nothing is in are entries of their own.
-static void
-add_empty_folders(struct unpacking *unpacking)
+void
+unpack_empty_folders(struct unpacking *unpacking)
 {
 	for (size_t i = 0; i < unpacking->folder_count; i++) {
 		if (lm_path_tree_find(&unpacking->paths, unpacking->folders[i])->filled)
@@ -266,7 +317,7 @@ unpack_all(struct unpacking *unpacking, struct lm_err *err)
 		return -1;
 	if (unpacking->entry_count == 0)
 		return lm_err_set(err, LM_E_SYNTAX, "'%s' is not a usable archive: it is empty", unpacking->origin);
-	add_empty_folders(unpacking);
+	unpack_empty_folders(unpacking);
 	return lm_outfile_commit(&unpacking->blob, err);
 }
 

@@ -53,6 +53,7 @@ static int
 read_entry(struct unpacking *unpacking, struct archive *archive, struct archive_entry *entry, struct lm_err *err)
 {
 	const char *name = archive_entry_pathname(entry), *path = nullptr;
+	unpack_time(unpacking, archive_entry_mtime(entry), archive_entry_mtime_nsec(entry));
 	const char *hard_target = archive_entry_hardlink(entry), *target = archive_entry_symlink(entry);
 	unsigned type = archive_entry_filetype(entry);
 	if (name == nullptr)

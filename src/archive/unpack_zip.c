@@ -2,13 +2,16 @@
 #include "archive/zip.h"
 #include "archive/zip_parts.h"
 
-static int
-read_member(struct unpacking *unpacking, const struct lm_zip *zip, const struct lm_zip_member *member, struct lm_err *err)
+int
+unpack_zip_member(struct unpacking *unpacking, const struct lm_zip *zip, const struct lm_zip_member *member, const char **file,
+	struct lm_err *err)
 {
 	enum { TARGET_MAX_BYTES = 4096 };
 	const char *name = member->name, *path = nullptr;
+	*file = nullptr;
 	if (unpack_name(unpacking, name, member->is_folder, &path, err) < 0)
 		return -1;
+	unpack_time(unpacking, zip_member_time(member), 0);
 	if ((member->unix_mode & 07000) != 0)
 		return unpack_bad(unpacking, name, err, "has a setuid, setgid or sticky bit");
 	if (path == nullptr)
@@ -24,10 +27,22 @@ read_member(struct unpacking *unpacking, const struct lm_zip *zip, const struct 
 			return unpack_bad(unpacking, name, err, "is a link with a NUL byte in its target");
 		return unpack_link(unpacking, name, path, target, err);
 	}
-	if (unpack_file_begin(unpacking, name, path, member->size, (member->unix_mode & 0111) != 0, err) < 0 ||
+	*file = path;
+	return 0;
+}
+
+static int
+read_member(struct unpacking *unpacking, const struct lm_zip *zip, const struct lm_zip_member *member, struct lm_err *err)
+{
+	const char *path = nullptr;
+	if (unpack_zip_member(unpacking, zip, member, &path, err) < 0)
+		return -1;
+	if (path == nullptr)
+		return 0;
+	if (unpack_file_begin(unpacking, member->name, path, member->size, (member->unix_mode & 0111) != 0, err) < 0 ||
 		lm_zip_stream(zip, member, unpack_file_bytes, unpacking, err) < 0)
 		return -1;
-	return unpack_file_end(unpacking, name, err);
+	return unpack_file_end(unpacking, member->name, err);
 }
 
 int

@@ -64,6 +64,9 @@ struct zip_sizes {
 // Go through the extra fields of a record. Returns null, or what is wrong (after "member 'x' ").
 const char *zip_extra_read(const unsigned char *extra, size_t len, struct lm_str name, struct zip_sizes *sizes);
 
+// When a member was changed: as its extra field says to the second, else as the directory does, taken as UTC (1970 when it says nonsense).
+int64_t zip_member_time(const struct lm_zip_member *member);
+
 // What a member takes of the file: from its local header to the end of its data (and descriptor).
 struct zip_span {
 	uint64_t start;

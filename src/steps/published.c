@@ -252,21 +252,22 @@ lm_publication_load(struct lm_publication *publication, const char *path, struct
 	return rc;
 }
 
-// Look for metadata beside an archive that are about it.
-static void
-adopt_metadata(struct lm_published *published)
+// Look for metadata beside an archive that are about it: of its name, and of the digest that was computed.
+static int
+adopt_metadata(struct lm_published *published, struct lm_err *err)
 {
 	LM_AUTO(lm_publication_release) struct lm_publication beside = {};
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(published->archive_path);
 	LM_AUTO(lm_free_ptr) char *manifest = lm_path_join(folder, MANIFEST);
-	struct lm_err ignored = {};
-	if (!lm_file_exists(manifest) || add_manifest(&beside, manifest, folder, &ignored) < 0)
-		return;
+	if (!lm_file_exists(manifest))
+		return 0;
+	if (add_manifest(&beside, manifest, folder, err) < 0)
+		return -1;
 	for (size_t i = 0; i < beside.count; i++) {
 		struct lm_published *layer = &beside.items[i];
 		const char *name = lm_json_string(layer->metadata, "archive_name");
 		if (!lm_cstr_equal(name, published->name) || !layer->has_digest ||
-			!lm_digest_equal(&layer->digest, &published->actual))
+			(published->looked_at && !lm_digest_equal(&layer->digest, &published->actual)))
 			continue;
 		published->folder = lm_strdup(folder);
 		published->metadata = json_incref(layer->metadata);
@@ -274,8 +275,16 @@ adopt_metadata(struct lm_published *published)
 		lm_free(published->name);
 		published->name = lm_strdup(layer->name);
 		read_recorded(published);
-		return;
+		return 0;
 	}
+	return 0;
+}
+
+int
+lm_published_beside(struct lm_published *published, const char *path, struct lm_err *err)
+{
+	*published = (struct lm_published){ .name = lm_strdup(lm_path_name(path)), .archive_path = lm_strdup(path) };
+	return adopt_metadata(published, err);
 }
 
 int
@@ -286,9 +295,10 @@ lm_published_archive(struct lm_published *published, const char *path, struct lm
 	if (lm_file_info(path, &info, err) < 0)
 		return -1;
 	published->archive_size = info.size_bytes;
+	struct lm_err ignored = {};
 	if (lm_published_look(published, err) < 0)
 		return -1;
-	adopt_metadata(published);
+	(void)adopt_metadata(published, &ignored);
 	return 0;
 }
 

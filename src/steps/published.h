@@ -49,6 +49,9 @@ const struct lm_published *lm_publication_find(
 
 // One archive file. Metadata beside it that are about it (the same name and digest) are used.
 [[nodiscard]] int lm_published_archive(struct lm_published *published, const char *path, struct lm_err *err);
+// The same without looking at the archive: what the metadata beside it say of one with its name, or nothing.
+// An error when they cannot be read.
+[[nodiscard]] int lm_published_beside(struct lm_published *published, const char *path, struct lm_err *err);
 void lm_published_release(struct lm_published *published); // fits LM_AUTO
 
 // Hash the archive, once, and compare with what is recorded.

@@ -8,7 +8,7 @@ import pytest
 
 from terminal import terminal
 
-COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store"]
+COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack"]
 PLATFORMS = ["all", "linux_aarch64", "linux_x86_64", "macosx_arm64", "macosx_x86_64", "win_amd64", "win_arm64"]
 FORMATS = ["tar", "tar.gz", "tar.xz", "tar.zst", "zip"]
 
@@ -84,6 +84,7 @@ ZSH = {
     "format": ("lamina publish --format=tar.z\t", "publish --format=tar.zst"),
     "spec and folder": ("lamina build sta\tou\t", "build stack.toml out"),
     "shell": ("lamina completion ba\t", "completion bash"),
+    "archives to unpack": ("lamina unpack -C ou\tsta\t", "unpack -C out stack.toml"),
     "two archives": ("lamina diff sta\tou\t", "diff stack.toml out"),
     "help": ("lamina help loca\t", "help local-export"),
     "an option twice": ("lamina lock --local-w\ta --local-w\tb", "lock --local-wheels=a --local-wheels=b"),

@@ -2,9 +2,9 @@
 
 import pytest
 
-COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store"]
+COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack"]
 
-ARGUMENTS = {"diff": "A B", "store": "size|verify|gc"}
+ARGUMENTS = {"diff": "A B", "store": "size|verify|gc", "unpack": "ARCHIVE..."}
 # arguments -> what is said behind "lamina: "
 WRONG = {
     "no command": ([], "a command is missing; 'lamina --help' lists them"),
@@ -14,6 +14,8 @@ WRONG = {
     "an option first": (["-v", "show"], "a command comes first, not '-v'; 'lamina --help' lists them"),
     "empty command": ([""], "there is no command ''; 'lamina --help' lists them"),
     "help of an unknown command": (["help", "shw"], "there is no command 'shw', did you mean 'show'?"),
+    "no archive": (["unpack"], "'lamina unpack' needs archives, for example 'out/*.tar.zst'"),
+    "no number of jobs": (["unpack", "--jobs", "many", "a"], "--jobs is 'many', not a number from 0 to 1024"),
     "no spec": (["build"], "'lamina build' needs the path of a stack spec, for example 'venvstacks.toml'"),
     "empty spec": (["show", ""], "the path of the stack spec is empty"),
     "empty folder": (["publish", "a.toml", ""], "the path of the folder is empty"),
@@ -108,6 +110,7 @@ Commands:
   check         build again and compare with what was published before
   diff          compare two archives, published folders or manifests
   store         how large the store is; check its bytes; make it smaller
+  unpack        unpack published archives, all of them or none
   completion    print the completion script of a shell: bash or zsh
   help          the same as --help
 

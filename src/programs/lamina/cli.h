@@ -17,8 +17,9 @@ enum lm_command {
 	LM_CMD_SHOW = 16,
 	LM_CMD_CHECK = 32,
 	LM_CMD_DIFF = 64,
-	LM_CMD_STORE = 128, // this one and the last have no spec
-	LM_CMD_ALL = 255,
+	LM_CMD_STORE = 128, // this one, the one before and the next have no spec
+	LM_CMD_UNPACK = 256,
+	LM_CMD_ALL = 511,
 };
 
 struct lm_cli {
@@ -26,8 +27,10 @@ struct lm_cli {
 	const struct lm_command_info *info;
 	const char *spec,
 		*folder;  // positional; folder null when not given; diff: its two arguments; store: '.', and what to do
-	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs, *expected,
-		*max_size; // null: not given
+	const char *build_dir, *output_dir, *store, *runtime_mirror, *uv, *format, *level, *jobs, *expected, *max_size,
+		*directory; // null: not given
+	const char *const *archives; // unpack: its arguments
+	size_t archive_count;
 	struct lm_strings include, reset_lock, local_wheels, platforms;
 	bool if_needed, no_lock_if_needed; // lock --if-needed; build --no-lock-if-needed
 	int build; // 1: asked for, -1: refused, 0: neither
@@ -60,6 +63,8 @@ struct lm_run {
 	json_t *answer; // what --json prints, once the command is done
 	int exit_code; // of a run without error: 0, or 3 when something differs
 };
+// --jobs N: 0 when it is not given.
+[[nodiscard]] int lm_run_jobs(const struct lm_run *run, unsigned *jobs, struct lm_err *err);
 [[nodiscard]] int lm_run_settings(struct lm_run *run, struct lm_err *err);
 
 // A run of the command; the exit code.
@@ -71,6 +76,8 @@ struct lm_run {
 [[nodiscard]] int lm_run_check(struct lm_run *run, struct lm_err *err);
 [[nodiscard]] int lm_run_diff(struct lm_run *run, struct lm_err *err); // without project and settings
 [[nodiscard]] int lm_run_store(struct lm_run *run, struct lm_err *err); // without project
+
+[[nodiscard]] int lm_run_unpack(struct lm_run *run, struct lm_err *err); // without project and settings
 
 // Shared by the commands.
 [[nodiscard]] int lm_run_select(struct lm_run *run, const struct lm_strings *include, bool dependencies, bool derived,

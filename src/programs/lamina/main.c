@@ -52,6 +52,8 @@ work(struct lm_run *run, struct lm_err *err)
 {
 	if (run->cli.command == LM_CMD_DIFF)
 		return lm_run_diff(run, err);
+	if (run->cli.command == LM_CMD_UNPACK)
+		return lm_run_unpack(run, err);
 	if (lm_run_settings(run, err) < 0)
 		return -1;
 	if (run->cli.command == LM_CMD_STORE)

@@ -75,6 +75,13 @@ static const struct lm_command_info commands[] = {
 		"  lamina store size\n"
 		"  lamina store gc --max-size 20GB",
 		MADE, "'1:what:(size verify gc)'" },
+	{ LM_CMD_UNPACK, "unpack", "ARCHIVE...", "unpack published archives, all of them or none",
+		"Each is unpacked into the folder that all its members are in, on all processors.\n"
+		"Where the metadata that were published with it are beside it, its digest must be\n"
+		"the one that they say. Folders appear when all of them are whole.",
+		"  lamina unpack -C /srv/stack out/*.tar.zst\n"
+		"  lamina unpack --force app-main.tar.xz",
+		MADE, "'*:archive:_files'" },
 };
 
 #define AT(member) offsetof(struct lm_cli, member)
@@ -83,7 +90,7 @@ enum {
 	WORKS = LM_CMD_LOCK | MAKES,
 	LOCKS = LM_CMD_LOCK | LM_CMD_BUILD,
 	PACKS = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_CHECK,
-	STACKS = LM_CMD_ALL & ~(LM_CMD_DIFF | LM_CMD_STORE),
+	STACKS = LM_CMD_ALL & ~(LM_CMD_DIFF | LM_CMD_STORE | LM_CMD_UNPACK),
 	FETCHES = WORKS | LM_CMD_CHECK,
 	COMPARES = LM_CMD_CHECK | LM_CMD_DIFF
 };
@@ -114,6 +121,8 @@ static const struct lm_option_row rows[] = {
 	{ LM_GROUP_WHAT, "clean", 0, nullptr, LM_CMD_LOCK, LM_OPTION_YES, true, AT(clean),
 		"nothing: locking needs no trees; for scripts that give it" },
 	{ LM_GROUP_WHAT, "force", 0, nullptr, MAKES, LM_OPTION_YES, false, AT(force), "make again what is current" },
+	{ LM_GROUP_WHAT, "force", 0, nullptr, LM_CMD_UNPACK, LM_OPTION_YES, false, AT(force),
+		"replace folders that are there already" },
 	{ LM_GROUP_WHAT, "dry-run", 'n', nullptr, MAKES, LM_OPTION_YES, false, AT(dry_run),
 		"say what would be made, and stop" },
 	{ LM_GROUP_WHAT, "show", 0, nullptr, WORKS, LM_OPTION_YES, false, AT(show),
@@ -157,6 +166,8 @@ static const struct lm_option_row rows[] = {
 		"where archives are published, relative to the spec (default: _artifacts)" },
 	{ LM_GROUP_RESULTS, "output-dir", 'o', "DIR", LM_CMD_EXPORT, LM_OPTION_TEXT, false, AT(output_dir),
 		"where trees are written, relative to the spec (default: _export)" },
+	{ LM_GROUP_RESULTS, "directory", 'C', "DIR", LM_CMD_UNPACK, LM_OPTION_TEXT, false, AT(directory),
+		"where the folders are to be; made when it is not there (default: the working folder)" },
 	{ LM_GROUP_RESULTS, "build-dir", 0, "DIR", LM_CMD_BUILD, LM_OPTION_TEXT, false, AT(build_dir),
 		"where trees are written, relative to the spec (default: _build)" },
 	{ LM_GROUP_RESULTS, "build-dir", 0, "DIR", STACKS & ~(LM_CMD_CHECK | LM_CMD_BUILD), LM_OPTION_TEXT, false,
@@ -169,7 +180,7 @@ static const struct lm_option_row rows[] = {
 		"put platform and build number into archive names (default: do not)" },
 	{ LM_GROUP_RESULTS, "json", 0, nullptr, LM_CMD_ALL, LM_OPTION_YES, false, AT(json), "results as one JSON document" },
 
-	{ LM_GROUP_RUNNING, "jobs", 'j', "N", FETCHES, LM_OPTION_TEXT, false, AT(jobs),
+	{ LM_GROUP_RUNNING, "jobs", 'j', "N", FETCHES | LM_CMD_UNPACK, LM_OPTION_TEXT, false, AT(jobs),
 		"threads (default: as many as processors)" },
 	{ LM_GROUP_RUNNING, "quiet", 'q', nullptr, LM_CMD_ALL & ~COMPARES, LM_OPTION_DOWN, false, AT(verbosity),
 		"errors only" },
@@ -225,6 +236,13 @@ take_paths(struct lm_cli *cli, int at, int argc, char **argv, struct lm_err *err
 			return lm_err_set(err, LM_E_USAGE, "'%s' is one argument too many", argv[at + 1]);
 		cli->spec = ".";
 		cli->folder = argv[at];
+		return 0;
+	}
+	if (cli->command == LM_CMD_UNPACK) {
+		if (at >= argc)
+			return lm_err_set(err, LM_E_USAGE, "'lamina unpack' needs archives, for example 'out/*.tar.zst'");
+		cli->archives = (const char *const *)&argv[at];
+		cli->archive_count = (size_t)(argc - at);
 		return 0;
 	}
 	if (cli->command == LM_CMD_DIFF) {

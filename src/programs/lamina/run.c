@@ -135,6 +135,16 @@ choose_format(struct lm_run *run, struct lm_err *err)
 }
 
 int
+lm_run_jobs(const struct lm_run *run, unsigned *jobs, struct lm_err *err)
+{
+	uint64_t number = 0;
+	if (run->cli.jobs != nullptr && read_number("--jobs", run->cli.jobs, 1024, &number, err) < 0)
+		return -1;
+	*jobs = (unsigned)number;
+	return 0;
+}
+
+int
 lm_run_settings(struct lm_run *run, struct lm_err *err)
 {
 	struct lm_settings *settings = &run->settings;
@@ -155,11 +165,8 @@ lm_run_settings(struct lm_run *run, struct lm_err *err)
 	const char *mirror = run->cli.runtime_mirror != nullptr ? run->cli.runtime_mirror : from_env("LAMINA_RUNTIME_MIRROR");
 	if (mirror != nullptr)
 		settings->runtime_mirror = strstr(mirror, "://") != nullptr ? mirror : lm_run_path(run, mirror, ".");
-	if (run->cli.jobs != nullptr) {
-		if (read_number("--jobs", run->cli.jobs, 1024, &number, err) < 0)
-			return -1;
-		settings->jobs = (unsigned)number;
-	}
+	if (lm_run_jobs(run, &settings->jobs, err) < 0)
+		return -1;
 	const char *epoch = from_env("SOURCE_DATE_EPOCH");
 	if (epoch != nullptr) {
 		if (read_number("SOURCE_DATE_EPOCH", epoch, 8589934591u /* what a tar can hold */, &number, err) < 0)

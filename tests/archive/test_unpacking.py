@@ -1,0 +1,237 @@
+"""lamina unpack against what was packed, Python's readers and GNU tar; archives that it must refuse; places that are taken."""
+
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import os
+import stat
+import subprocess
+import tarfile
+import tomllib
+import zipfile
+
+import pytest
+
+import bad_runtimes
+import trees
+from paths import CASES
+from rawzip import Member, make
+from sanitizers import measures_memory
+from survive import MEASURE
+
+FORMATS = ["tar", "tar.gz", "tar.xz", "tar.zst", "zip"]
+REFUSED = tomllib.loads((CASES / "runtimes" / "refused.toml").read_text(encoding="utf-8"))
+# what a layer needs of a runtime is no matter here
+NOT_ARCHIVES = {"no-interpreter", "interpreter-is-a-folder", "interpreter-leads-nowhere", "interpreter-leads-to-itself", "another-version",
+    "takes-postinstall", "takes-pyvenv", "takes-the-configuration"}
+# a layer may lead to the folder beside it, where the layers below it are; and a link is a member like any other
+ALLOWED = {"link-out", "zip-link-out"}
+# the folder python is not taken off
+OWN = {"below-a-file": "'base.tar' is not a usable archive: entry 'python/bin/python3.11/evil' is below the file 'python/bin/python3.11'",
+    "below-a-link": "'base.tar' is not a usable archive: entry 'python/evil/x' is below the link 'python/evil'"}
+TOO_LONG = {"folders-without-end"}  # makes a million folders first
+
+
+def unpack(run_lamina, *args, **options):
+    return run_lamina("unpack", *args, **options)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_was_packed(archive, nasty, run_lamina, tmp_path, format, jobs):
+    path, result = archive(format)
+    done = unpack(run_lamina, "--json", "--jobs", str(jobs), "-C", tmp_path / "out", path).json()["unpacked"]
+    got, times = trees.snapshot(tmp_path / "out")
+    assert trees.differences(got, trees.expected(nasty)) == []
+    assert {path for path, mtime in times.items() if mtime != trees.MTIME} == set()
+    files = [what for what in nasty.values() if isinstance(what, (bytes, tuple))]
+    assert [(layer["path"], layer["size_bytes"], layer["verified"], layer["finish"]) for layer in done] == [
+        (str(tmp_path / "out" / "layer"), sum(len(what[0] if isinstance(what, tuple) else what) for what in files), False, None)]
+    if format not in ("zip", "tar"):
+        assert done[0]["segments"] == len(result["segments"])
+
+
+@pytest.mark.parametrize("format", ["tar", "tar.gz", "tar.xz", "zip"])
+def test_python_sees_the_same(archive, run_lamina, tmp_path, format):
+    """Each member as tarfile and zipfile read it."""
+    path, _ = archive(format)
+    unpack(run_lamina, "-q", "-C", tmp_path, path).ok()
+    if format == "zip":
+        with zipfile.ZipFile(path) as members:
+            for member in members.infolist():
+                info = os.lstat(tmp_path / member.filename)
+                assert info.st_mode == member.external_attr >> 16
+                if stat.S_ISREG(info.st_mode):
+                    assert (tmp_path / member.filename).read_bytes() == members.read(member)
+        return
+    with tarfile.open(path) as members:
+        for member in members:
+            info = os.lstat(tmp_path / member.name)
+            assert (stat.S_IMODE(info.st_mode), info.st_mtime) == (member.mode, member.mtime)
+            if member.issym():
+                assert os.readlink(tmp_path / member.name) == member.linkname
+            elif member.isfile():
+                assert (tmp_path / member.name).read_bytes() == members.extractfile(member).read()
+
+
+def foreign(dialect):
+    """An archive as Python writes it, with times of its own, a hard link, and files without their folders."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=dialect) as archive:
+        for number, (name, data, mode) in enumerate([("top/a", b"a" * 1000, 0o640), ("top/deep/er/b", b"b" * 70000, 0o700),
+                ("top/" + "n" * 150, b"long", 0o644), ("top/\u00fc", b"umlaut", 0o444)]):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.mtime = len(data), mode, 1_600_000_000 + number
+            archive.addfile(info, io.BytesIO(data))
+        info = tarfile.TarInfo("top/hard")
+        info.type, info.linkname, info.mtime = tarfile.LNKTYPE, "top/a", 1_600_000_100
+        archive.addfile(info)
+        info = tarfile.TarInfo("top/soft")
+        info.type, info.linkname, info.mtime = tarfile.SYMTYPE, "../other/a", 1_600_000_101
+        archive.addfile(info)
+        info = tarfile.TarInfo("top/empty")
+        info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o700, 1_600_000_102
+        archive.addfile(info)
+    return out.getvalue()
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-cq"], input=data, check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress, zstd, lambda data: gzip.compress(data[:70_000]) + gzip.compress(data[70_000:]),
+    lambda data: lzma.compress(data[:512]) + lzma.compress(data[512:1300]) + lzma.compress(data[1300:])],
+    ids=["plain", "gzip", "xz", "zstd", "two-members", "three-streams"])
+@pytest.mark.parametrize("dialect", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=["gnu", "pax"])
+def test_archives_of_others(run_lamina, tmp_path, dialect, pack):
+    (tmp_path / "foreign").write_bytes(pack(foreign(dialect)))
+    unpack(run_lamina, "-q", "-C", tmp_path / "out", tmp_path / "foreign").ok()
+    got, times = trees.snapshot(tmp_path / "out")
+    digest = {name: hashlib.sha256(text).hexdigest() for name, text in
+        {"a": b"a" * 1000, "b": b"b" * 70000, "long": b"long", "umlaut": b"umlaut"}.items()}
+    assert got == {"top": ("folder", 0o755, None), "top/a": ("file", 0o644, digest["a"]), "top/deep": ("folder", 0o755, None),
+        "top/deep/er": ("folder", 0o755, None), "top/deep/er/b": ("file", 0o755, digest["b"]),
+        "top/" + "n" * 150: ("file", 0o644, digest["long"]), "top/\u00fc": ("file", 0o644, digest["umlaut"]),
+        "top/hard": ("file", 0o644, digest["a"]), "top/soft": ("link", 0o777, "../other/a"), "top/empty": ("folder", 0o755, None)}
+    assert [times[name] for name in ("top/a", "top/deep/er/b", "top/" + "n" * 150, "top/\u00fc", "top/hard", "top/soft", "top/empty")] == [
+        1_600_000_000, 1_600_000_001, 1_600_000_002, 1_600_000_003, 1_600_000_100, 1_600_000_101, 1_600_000_102]
+
+
+def left(folder):
+    """What is there, at any depth."""
+    return sorted(os.path.join(parent, name) for parent, folders, names in os.walk(folder) for name in folders + names)
+
+
+@pytest.mark.parametrize("case", sorted(set(bad_runtimes.CASES) - NOT_ARCHIVES - ALLOWED - TOO_LONG))
+def test_refused(run_lamina, tmp_path, case):
+    """The archives that are refused as runtimes, with the same sentences."""
+    (tmp_path / "base.tar").write_bytes(bad_runtimes.CASES[case]())
+    result = unpack(run_lamina, "-C", "out", "base.tar", cwd=tmp_path)
+    text = OWN.get(case) or REFUSED[case]["text"].removeprefix("layer 'base': ").replace("8589934592", "68719476736")
+    assert (result.code, result.out, result.err.splitlines()[-1]) == (1, "", f"lamina: {text}")
+    assert left(tmp_path) == [str(tmp_path / "base.tar"), str(tmp_path / "out")]
+
+
+@pytest.mark.parametrize("format", ["tar.zst", "tar.xz", "tar.gz"])
+@pytest.mark.parametrize("hurt", ["bit", "cut", "twice"])
+def test_damaged_archives_of_ours(archive, run_lamina, tmp_path, format, hurt):
+    path, result = archive(format)
+    data = bytearray(path.read_bytes())
+    middle = result["segments"][1]["offset"] + result["segments"][1]["size"] // 2
+    if hurt == "bit":
+        data[middle] ^= 1
+    damaged = bytes(data[:middle]) if hurt == "cut" else bytes(data) * 2 if hurt == "twice" else bytes(data)
+    (tmp_path / "bad").write_bytes(damaged)
+    done = unpack(run_lamina, "-C", "out", "bad", cwd=tmp_path)
+    if hurt == "twice":  # a tar ends at its end mark
+        assert done.code in (0, 1)
+        return
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith("lamina: 'bad' is not a usable archive: ")
+    assert left(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("members, text", [
+    ([("file", b"x")], "entry 'file' is in no folder"),
+    ([("one/file", b"x"), ("two/file", b"x")], "entry 'two/file' is outside the folder 'one'"),
+])
+def test_one_folder(run_lamina, tmp_path, members, text):
+    (tmp_path / "a.zip").write_bytes(make([Member(*member) for member in members]))
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    for name in ("a.zip", "a.tar"):
+        done = unpack(run_lamina, "-C", "out", name, cwd=tmp_path)
+        assert (done.code, done.err.splitlines()[-1]) == (1, f"lamina: '{name}' is not a usable archive: {text}")
+
+
+def small(folder, name, data=b"x", top="top"):
+    with tarfile.open(folder / name, "w") as archive:
+        info = tarfile.TarInfo(f"{top}/file")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    return folder / name
+
+
+def test_taken(run_lamina, tmp_path):
+    """What is there stays, unless it is to be replaced; all archives or none."""
+    small(tmp_path, "one.tar", b"1", "one"), small(tmp_path, "two.tar", b"2", "two")
+    (tmp_path / "out" / "two").mkdir(parents=True)
+    (tmp_path / "out" / "two" / "old").write_text("old")
+    done = unpack(run_lamina, "-C", "out", "one.tar", "two.tar", cwd=tmp_path)
+    assert (done.code, done.out, done.err.splitlines()[-1]) == (1, "", "lamina: 'out/two' is there already (--force replaces it)")
+    assert left(tmp_path / "out") == [str(tmp_path / "out" / "two"), str(tmp_path / "out" / "two" / "old")]
+    done = unpack(run_lamina, "--force", "-C", "out", "one.tar", "two.tar", cwd=tmp_path).ok()
+    assert [line.split() for line in done.out.splitlines()] == [["unpacked", "one", "1", "B", "unverified", "out/one"],
+        ["replaced", "two", "1", "B", "unverified", "out/two"]]
+    assert left(tmp_path / "out") == [str(tmp_path / "out" / name) for name in ("one", "one/file", "two", "two/file")]
+    done = unpack(run_lamina, "-C", "new", "one.tar", "./one.tar", cwd=tmp_path)
+    assert (done.code, done.err.splitlines()[-1]) == (1, "lamina: 'one.tar' and './one.tar' both unpack to 'new/one'")
+    done = unpack(run_lamina, "-C", "out", "none.tar", cwd=tmp_path)
+    assert (done.code, done.err) == (1, "lamina: cannot open 'none.tar': No such file or directory\n")
+
+
+def test_no_archive_is_named(run_lamina):
+    done = unpack(run_lamina)
+    assert (done.code, done.err.splitlines()[0]) == (2, "lamina: 'lamina unpack' needs archives, for example 'out/*.tar.zst'")
+
+
+def describe(folder, name, digest, top="top"):
+    layer = {"layer_name": "layer", "install_target": top, "archive_name": name, "archive_hashes": {"sha256": digest},
+        "target_platform": "linux_x86_64"}
+    (folder / "__venvstacks__" / "env_metadata").mkdir(parents=True, exist_ok=True)
+    (folder / "__venvstacks__" / "env_metadata" / "layer.json").write_text(json.dumps(layer))
+    (folder / "__venvstacks__" / "venvstacks.json").write_text(
+        json.dumps({"layers": {"applications": [layer], "frameworks": [], "runtimes": []}}))
+
+
+def test_metadata_beside(run_lamina, tmp_path):
+    path = small(tmp_path, "a.tar")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    describe(tmp_path, "a.tar", digest)
+    done = unpack(run_lamina, "--json", "-C", "out", "a.tar", cwd=tmp_path).json()
+    assert done == {"unpacked": [{"archive": "a.tar", "entries": 1, "finish": None, "layer_name": "layer", "path": "out/top",
+        "replaced": False, "segments": 0, "size_bytes": 1, "target_platform": "linux_x86_64", "verified": True}]}
+    describe(tmp_path, "a.tar", "0" * 64)
+    done = unpack(run_lamina, "-C", "new", "a.tar", cwd=tmp_path)
+    assert (done.code, done.err.splitlines()[-1]) == (4, f"lamina: archive 'a.tar' has SHA-256 {digest}, its metadata say {'0' * 64}")
+    assert left(tmp_path / "new") == []
+    describe(tmp_path, "other.tar", "0" * 64)
+    assert unpack(run_lamina, "-C", "new", "a.tar", cwd=tmp_path).ok().out.split() == ["unpacked", "top", "1", "B", "unverified", "new/top"]
+    (tmp_path / "__venvstacks__" / "venvstacks.json").write_text("[")
+    done = unpack(run_lamina, "--force", "-C", "new", "a.tar", cwd=tmp_path)
+    assert done.code == 1 and done.err.startswith("lamina: './__venvstacks__/venvstacks.json': ")
+
+
+@measures_memory
+@pytest.mark.parametrize("format", ["tar.zst", "tar.xz", "zip"])
+def test_memory(write, run, lamina, tmp_path, format):
+    """300 MiB, with eight threads, whatever an archive has."""
+    trees.write(tmp_path / "tree", {f"part-{n}": trees.repeated(n, 24 << 20) for n in range(20)})
+    write(tmp_path / "tree", tmp_path / f"a.{format}", "--format", format, "--level", "1", "--prefix", "layer").ok()
+    done = run("python3", "-c", MEASURE, lamina, "unpack", "-q", "--jobs", "8", "-C", tmp_path / "out", tmp_path / f"a.{format}").ok()
+    assert int(done.out.splitlines()[-1]) < 300 << 20
