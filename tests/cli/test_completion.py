@@ -84,7 +84,7 @@ ZSH = {
     "format": ("lamina publish --format=tar.z\t", "publish --format=tar.zst"),
     "spec and folder": ("lamina build sta\tou\t", "build stack.toml out"),
     "shell": ("lamina completion ba\t", "completion bash"),
-    "archives to unpack": ("lamina unpack -C ou\tsta\t", "unpack -C out stack.toml"),
+    "archives to unpack": ("lamina unpack sta\tou\t", "unpack stack.toml out"),
     "two archives": ("lamina diff sta\tou\t", "diff stack.toml out"),
     "help": ("lamina help loca\t", "help local-export"),
     "an option twice": ("lamina lock --local-w\ta --local-w\tb", "lock --local-wheels=a --local-wheels=b"),
