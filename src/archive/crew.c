@@ -7,6 +7,7 @@ struct lm_crew {
 	pthread_cond_t given;
 	struct lm_worker *idle;
 	unsigned count, most;
+	size_t held; // bytes of members that are inflated whole
 };
 
 struct lm_crew *
@@ -79,5 +80,25 @@ lm_crew_give(struct lm_crew *crew, struct lm_worker *worker)
 	worker->next = crew->idle;
 	crew->idle = worker;
 	(void)pthread_cond_signal(&crew->given);
+	(void)pthread_mutex_unlock(&crew->mutex);
+}
+
+bool
+lm_crew_hold(struct lm_crew *crew, size_t bytes)
+{
+	enum { HELD_MOST = 64 * 1024 * 1024 };
+	(void)pthread_mutex_lock(&crew->mutex);
+	bool fits = bytes <= HELD_MOST - crew->held;
+	if (fits)
+		crew->held += bytes;
+	(void)pthread_mutex_unlock(&crew->mutex);
+	return fits;
+}
+
+void
+lm_crew_let_go(struct lm_crew *crew, size_t bytes)
+{
+	(void)pthread_mutex_lock(&crew->mutex);
+	crew->held -= bytes;
 	(void)pthread_mutex_unlock(&crew->mutex);
 }

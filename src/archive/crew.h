@@ -6,3 +6,7 @@
 // A worker for a piece of this run; waits until one is free. Who holds one must not wait for another piece.
 [[nodiscard]] struct lm_worker *lm_crew_take(struct lm_crew *crew, const struct lm_run *run);
 void lm_crew_give(struct lm_crew *crew, struct lm_worker *worker);
+
+// Room for a large member that is inflated in one call: false when all members that are have as much as they may together.
+[[nodiscard]] bool lm_crew_hold(struct lm_crew *crew, size_t bytes);
+void lm_crew_let_go(struct lm_crew *crew, size_t bytes);

@@ -1,4 +1,5 @@
 // Large members: made of several pieces, read from the first byte to the last whichever threads make them.
+#include "archive/crew.h"
 #include "archive/run.h"
 
 #include <assert.h>
@@ -6,7 +7,7 @@
 
 // A deflated member of moderate size is inflated in one call, which takes less than half the time of inflating it in pieces.
 static int
-begin(struct lm_large *large, const struct lm_entry *entry, struct lm_err *err)
+begin(struct lm_run *run, struct lm_large *large, const struct lm_entry *entry, struct lm_err *err)
 {
 	enum { WHOLE_MAX_BYTES = 32 * 1024 * 1024 };
 	lm_content_begin(&large->reader, entry);
@@ -14,16 +15,25 @@ begin(struct lm_large *large, const struct lm_entry *entry, struct lm_err *err)
 	if (entry->content.kind != LM_CONTENT_DEFLATE || entry->size > WHOLE_MAX_BYTES)
 		return 0;
 	size_t size = (size_t)entry->size;
-	if (lm_content_read(&large->reader, lm_buf_reserve(&large->whole, size), size, err) < 0)
-		return -1;
-	large->whole.len = size;
-	return 0;
+	if (!lm_crew_hold(run->crew, size))
+		return 0;
+	char *out = lm_buf_reserve(&large->whole, size);
+	large->whole.len = size; // held, whatever comes
+	return lm_content_read(&large->reader, out, size, err);
+}
+
+static void
+release_whole(struct lm_run *run, struct lm_large *large)
+{
+	if (large->whole.len > 0)
+		lm_crew_let_go(run->crew, large->whole.len);
+	lm_buf_release(&large->whole);
 }
 
 static int
-read_on(struct lm_large *large, const struct lm_entry *entry, void *out, size_t len, struct lm_err *err)
+read_on(struct lm_run *run, struct lm_large *large, const struct lm_entry *entry, void *out, size_t len, struct lm_err *err)
 {
-	if (large->read == 0 && begin(large, entry, err) < 0)
+	if (large->read == 0 && begin(run, large, entry, err) < 0)
 		return -1;
 	if (large->whole.len > 0)
 		memcpy(out, large->whole.ptr + large->read, len);
@@ -38,7 +48,7 @@ read_on(struct lm_large *large, const struct lm_entry *entry, void *out, size_t 
 
 // Parts that were in the cache are read all the same once one of the member is not: the digest is that of the whole.
 static int
-read_up_to(struct lm_large *large, const struct lm_entry *entry, uint64_t end, struct lm_err *err)
+read_up_to(struct lm_run *run, struct lm_large *large, const struct lm_entry *entry, uint64_t end, struct lm_err *err)
 {
 	enum { PIECE_BYTES = 256 * 1024 };
 	if (large->read >= end)
@@ -46,7 +56,7 @@ read_up_to(struct lm_large *large, const struct lm_entry *entry, uint64_t end, s
 	LM_AUTO(lm_free_ptr) unsigned char *piece = lm_realloc_array(nullptr, PIECE_BYTES, 1);
 	while (large->read < end) {
 		uint64_t left = end - large->read;
-		if (read_on(large, entry, piece, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES, err) < 0)
+		if (read_on(run, large, entry, piece, left < PIECE_BYTES ? (size_t)left : PIECE_BYTES, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -60,7 +70,7 @@ check_whole(struct lm_run *run, struct lm_large *large, struct lm_err *err)
 	if (lm_content_end(&large->reader, &digest, err) < 0)
 		return -1;
 	lm_content_release(&large->reader);
-	lm_buf_release(&large->whole);
+	release_whole(run, large);
 	(void)pthread_mutex_lock(&run->mutex);
 	large->checked = true;
 	lm_run_settle(run, large, true);
@@ -77,7 +87,7 @@ lm_run_read_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index
 	struct lm_large *large = &run->large[part->large_index];
 	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, part->part_index, err) < 0)
 		return -1;
-	if (read_up_to(large, entry, from, err) < 0 || read_on(large, entry, out, len, err) < 0)
+	if (read_up_to(run, large, entry, from, err) < 0 || read_on(run, large, entry, out, len, err) < 0)
 		return -1;
 	assert(!part->last || large->read == entry->size);
 	if (part->last && check_whole(run, large, err) < 0)
@@ -96,7 +106,7 @@ lm_run_skip_large(struct lm_run *run, struct lm_pipeline *pipeline, size_t index
 	if (lm_pipeline_wait_turn(pipeline, index, &large->turn, part->part_index, err) < 0)
 		return -1;
 	if (part->last && large->read > 0 &&
-		(read_up_to(large, entry, entry->size, err) < 0 || check_whole(run, large, err) < 0))
+		(read_up_to(run, large, entry, entry->size, err) < 0 || check_whole(run, large, err) < 0))
 		return -1;
 	lm_pipeline_pass_turn(pipeline, &large->turn);
 	return 0;
@@ -109,6 +119,6 @@ lm_run_release_large(struct lm_run *run, struct lm_large *large)
 	lm_free(large->puts);
 	large->puts = nullptr;
 	lm_content_release(&large->reader);
-	lm_buf_release(&large->whole);
+	release_whole(run, large);
 	lm_sha256_release(&large->hash);
 }

@@ -125,9 +125,13 @@ made_slot(struct lm_pipeline *pipeline, size_t index)
 	return nullptr;
 }
 
+// The first slots, which are taken again soonest, keep their memory: pieces that are only copied need no others.
 static void
 free_written(struct lm_pipeline *pipeline, struct slot *slot)
 {
+	enum { KEEPING_MEMORY = 2 };
+	if (slot >= pipeline->slots + KEEPING_MEMORY)
+		lm_buf_release(&slot->piece.bytes);
 	pipeline->early_count -= slot->early;
 	slot->taken = slot->made = false;
 	pipeline->written++;
@@ -186,7 +190,7 @@ lm_pipeline_run(unsigned jobs, size_t count, const struct lm_pipeline_work *work
 		.count = count,
 		.failed = SIZE_MAX,
 		.early_most = (size_t)jobs + 1,
-		.slot_count = 2 * (size_t)jobs + 2,
+		.slot_count = (size_t)jobs + 4,
 		.mutex = PTHREAD_MUTEX_INITIALIZER,
 		.changed = PTHREAD_COND_INITIALIZER };
 	LM_AUTO(lm_free_ptr) struct slot *slots = lm_alloc_array(pipeline.slot_count, sizeof(*slots));

@@ -41,6 +41,7 @@ struct lm_zip_record {
 
 struct lm_run {
 	const struct lm_archive_options *options;
+	struct lm_crew *crew; // of the options, or its own
 	int level;
 	char compressor[96];
 	pthread_mutex_t mutex;

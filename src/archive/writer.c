@@ -70,11 +70,6 @@ lm_archive_check(const struct lm_archive_options *options, struct lm_err *err)
 	return 0;
 }
 
-struct writing {
-	struct lm_run run;
-	struct lm_crew *crew, *own_crew;
-};
-
 int
 lm_run_read(struct lm_worker *worker, const struct lm_member *member, void *out, struct lm_err *err)
 {
@@ -116,15 +111,14 @@ make_or_reuse(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline *
 static int
 make_piece(void *context, struct lm_pipeline *pipeline, size_t index, struct lm_piece *piece, struct lm_err *err)
 {
-	struct writing *writing = context;
-	struct lm_run *run = &writing->run;
+	struct lm_run *run = context;
 	const struct lm_part *part = &run->plan.parts[index];
 	if (part->large &&
 		lm_pipeline_wait_turn(pipeline, index, &run->large[part->large_index].turn, part->part_index, err) < 0)
 		return -1;
-	struct lm_worker *worker = lm_crew_take(writing->crew, run);
+	struct lm_worker *worker = lm_crew_take(run->crew, run);
 	int rc = make_or_reuse(run, worker, pipeline, index, piece, err);
-	lm_crew_give(writing->crew, worker);
+	lm_crew_give(run->crew, worker);
 	return rc;
 }
 
@@ -142,7 +136,7 @@ tell_progress(struct lm_run *run, uint64_t done)
 static int
 write_piece(void *context, size_t index, struct lm_piece *piece, struct lm_err *err)
 {
-	struct lm_run *run = &((struct writing *)context)->run;
+	struct lm_run *run = context;
 	const struct lm_part *part = &run->plan.parts[index];
 	uint64_t offset = run->file.size_bytes;
 	if (index == 0 && run->options->replaces != nullptr)
@@ -166,9 +160,8 @@ write_piece(void *context, size_t index, struct lm_piece *piece, struct lm_err *
 }
 
 static int
-write_all(struct writing *writing, const char *path, struct lm_err *err)
+write_all(struct lm_run *run, const char *path, struct lm_err *err)
 {
-	struct lm_run *run = &writing->run;
 	unsigned jobs = run->options->jobs == 0 ? lm_cpu_count() : run->options->jobs;
 	if (jobs > run->plan.part_count)
 		jobs = run->plan.part_count == 0 ? 1 : (unsigned)run->plan.part_count;
@@ -177,7 +170,7 @@ write_all(struct writing *writing, const char *path, struct lm_err *err)
 		return -1;
 	struct lm_pipeline_work work = { .make = make_piece,
 		.write = write_piece,
-		.context = writing,
+		.context = run,
 		.long_pieces = run->long_parts,
 		.long_count = run->long_count };
 	if (lm_outfile_open(&run->file, path, 0644, err) < 0)
@@ -222,6 +215,7 @@ static void
 begin(struct lm_run *run, const struct lm_entries *entries, const struct lm_archive_options *options)
 {
 	run->options = options;
+	run->crew = options->crew == nullptr ? lm_crew_new(options->jobs) : options->crew;
 	run->level = lm_codec_level(options);
 	lm_archive_compressor(options, run->compressor);
 	lm_plan_make(&run->plan, entries, options);
@@ -234,13 +228,13 @@ begin(struct lm_run *run, const struct lm_entries *entries, const struct lm_arch
 }
 
 static void
-release(struct writing *writing)
+release(struct lm_run *run)
 {
-	struct lm_run *run = &writing->run;
-	lm_crew_free(writing->own_crew);
 	for (size_t i = 0; i < run->plan.large_count; i++)
 		lm_run_release_large(run, &run->large[i]);
 	lm_free(run->large);
+	if (run->crew != run->options->crew)
+		lm_crew_free(run->crew);
 	lm_free(run->records);
 	lm_free(run->segments);
 	lm_free(run->kept);
@@ -257,13 +251,11 @@ lm_archive_write(const struct lm_entries *entries, const struct lm_archive_optio
 {
 	if (lm_archive_check(options, err) < 0)
 		return -1;
-	LM_AUTO(release) struct writing writing = { .run.mutex = PTHREAD_MUTEX_INITIALIZER };
-	begin(&writing.run, entries, options);
-	writing.own_crew = options->crew == nullptr ? lm_crew_new(options->jobs) : nullptr;
-	writing.crew = options->crew == nullptr ? writing.own_crew : options->crew;
-	if (write_all(&writing, path, err) < 0)
+	LM_AUTO(release) struct lm_run run = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+	begin(&run, entries, options);
+	if (write_all(&run, path, err) < 0)
 		return -1;
-	return finish(&writing.run, result, err);
+	return finish(&run, result, err);
 }
 
 void
