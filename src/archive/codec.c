@@ -14,7 +14,8 @@ enum {
 	MIB = 1024 * 1024,
 	ZSTD_WIDE_FROM = 7,    // levels that look for matches in the whole segment, and up to
 	ZSTD_SHORT_UNTIL = 12, // this one for shorter ones than usual
-	ZSTD_LARGE_FROM = 16,  // levels that take minutes, and get larger segments for it
+	ZSTD_LARGE_FROM = 16,  // levels that take minutes, and get larger segments for it, up to
+	ZSTD_SHORTEST_UNTIL = 17, // this one with matches shorter than usual, too
 	XZ_LARGE_FROM = 7,
 	ZLIB_MOST = 9,
 };
@@ -24,7 +25,7 @@ lm_codec_levels(enum lm_format format)
 {
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
-		return (struct lm_level_range){ .least = 1, .most = 22, .usual = 8, .fast = 3, .max = 18 };
+		return (struct lm_level_range){ .least = 1, .most = 22, .usual = 8, .fast = 3, .max = 17 };
 	case LM_FORMAT_TAR_XZ:
 		return (struct lm_level_range){ .least = 0, .most = 9, .usual = 6, .fast = 1, .max = 9 };
 	case LM_FORMAT_TAR_GZ:
@@ -68,8 +69,9 @@ lm_codec_describe(enum lm_format format, int level, char out[64])
 {
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
-		(void)snprintf(
-			out, 64, "zstd %s level %d%s", ZSTD_versionString(), level, level < ZSTD_WIDE_FROM ? "" : " wide");
+		(void)snprintf(out, 64, "zstd %s level %d%s%s", ZSTD_versionString(), level,
+			level < ZSTD_WIDE_FROM ? "" : " wide",
+			level >= ZSTD_LARGE_FROM && level <= ZSTD_SHORTEST_UNTIL ? " 3" : "");
 		return;
 	case LM_FORMAT_TAR_XZ:
 		(void)snprintf(out, 64, "liblzma %s level %d", lzma_version_string(), level);
@@ -107,7 +109,16 @@ set_zstd(struct lm_codec *codec, ZSTD_cParameter parameter, int value)
 static void
 tune_zstd(struct lm_codec *codec)
 {
-	enum { WINDOW_LOG = 24, LARGE_WINDOW_LOG = 26, FEW_LOG = 3, FEW_UNTIL = 8, SHORT = 4 };
+	enum {
+		WINDOW_LOG = 24,
+		LARGE_WINDOW_LOG = 26,
+		FEW_LOG = 3,
+		FEW_UNTIL = 8,
+		SHORT = 4,
+		SHORTEST = 3,
+		MORE_LOG = 6,
+		GOOD_BYTES = 96
+	};
 	if (codec->level < ZSTD_WIDE_FROM)
 		return;
 	set_zstd(codec, ZSTD_c_windowLog, codec->level < ZSTD_LARGE_FROM ? WINDOW_LOG : LARGE_WINDOW_LOG);
@@ -115,6 +126,11 @@ tune_zstd(struct lm_codec *codec)
 		set_zstd(codec, ZSTD_c_minMatch, SHORT);
 	if (codec->level <= FEW_UNTIL)
 		set_zstd(codec, ZSTD_c_searchLog, FEW_LOG);
+	if (codec->level >= ZSTD_LARGE_FROM && codec->level <= ZSTD_SHORTEST_UNTIL) {
+		set_zstd(codec, ZSTD_c_minMatch, SHORTEST);
+		set_zstd(codec, ZSTD_c_searchLog, MORE_LOG);
+		set_zstd(codec, ZSTD_c_targetLength, GOOD_BYTES);
+	}
 }
 
 static void

@@ -131,27 +131,46 @@ in_work_tree(const char *folder, bool *found, struct lm_err *err)
 	}
 }
 
+// Our environment without what a git hook sets, which would lead to another repository; and git is to look as far up as in_work_tree
+// does, through mount points too.
+static const char **
+git_env(void)
+{
+	static const char *const set_by_hooks[] = { "GIT_DIR=", "GIT_WORK_TREE=", "GIT_INDEX_FILE=", "GIT_PREFIX=",
+		"GIT_CEILING_DIRECTORIES=", "GIT_DISCOVERY_ACROSS_FILESYSTEM=" };
+	const char *const *ours = lm_process_environment();
+	size_t count = 0, used = 0;
+	while (ours[count] != nullptr)
+		count++;
+	const char **env = lm_alloc_array(count + 2, sizeof *env);
+	for (size_t i = 0; i < count; i++) {
+		bool passed = true;
+		for (size_t j = 0; j < LM_COUNT(set_by_hooks) && passed; j++)
+			passed = !lm_cstr_starts(ours[i], set_by_hooks[j]);
+		if (passed)
+			env[used++] = ours[i];
+	}
+	env[used] = "GIT_DISCOVERY_ACROSS_FILESYSTEM=1";
+	return env;
+}
+
 // Files that git does not ignore. Only .gitignore files count: a user's own excludes must not change a layer.
 // 1: listed; 0: git is not there.
 static int
 list_with_git(const char *folder, struct lm_strings *list, struct lm_err *err)
 {
-	// variables that a git hook sets would lead to another repository; the folder may be somebody else's; git is to look as far
-	// up as in_work_tree does, through mount points too
-	const char *argv[] = { "env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "-u", "GIT_PREFIX", "-u",
-		"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM=1", "git", "-c", "safe.directory=*", "-c",
-		"core.fsmonitor=false", "-C", folder, "ls-files", "-z", "--cached", "--others",
-		"--exclude-per-directory=.gitignore", "--", ".", nullptr };
-	struct lm_process process = { .argv = argv, .timeout_ms = GIT_TIMEOUT_MS };
+	// the folder may be somebody else's
+	const char *argv[] = { "git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-C", folder, "ls-files", "-z",
+		"--cached", "--others", "--exclude-per-directory=.gitignore", "--", ".", nullptr };
+	LM_AUTO(lm_free_ptr) const char **env = git_env();
+	struct lm_process process = { .argv = argv, .env = env, .timeout_ms = GIT_TIMEOUT_MS };
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
 	if (lm_process_run(&process, &result, err) < 0) {
-		if (err->code != LM_E_NOT_FOUND) // a system without env has no git either
+		if (err->code != LM_E_NOT_FOUND)
 			return -1;
 		lm_err_clear(err);
 		return 0;
 	}
-	if (result.exit_code == 127) // env's way to say that there is no git
-		return 0;
 	if (result.exit_code != 0) {
 		struct lm_str said = lm_str_trim(lm_buf_view(&result.err));
 		return lm_err_set(err, LM_E_CHILD, "git cannot list the files of '%s': %.*s", folder, LM_STR_ARG(said));

@@ -123,7 +123,7 @@ def test_compressor(write, tmp_path, format, library, rest):
         assert version == pkg_config("libdeflate")
 
 
-@pytest.mark.parametrize("format, fast, most", [("tar.zst", "level 3 segment 8", "level 18 wide segment 32"),
+@pytest.mark.parametrize("format, fast, most", [("tar.zst", "level 3 segment 8", "level 17 wide 3 segment 32"),
     ("tar.xz", "level 1 segment 16", "level 9 segment 32"), ("tar.gz", "level 1 segment 4", "level 12 segment 4"),
     ("zip", "level 1 segment 4", "level 12 segment 4"), ("tar", "none segment 4", "none segment 4")])
 def test_named_levels(write, tmp_path, format, fast, most):
