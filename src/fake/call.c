@@ -1,12 +1,12 @@
 #include "fake/call.h"
 
 #include "base/mem.h"
+#include "fake/microhttpd.h"
 #include "fake/shape.h"
 #include "os/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -363,6 +363,8 @@ open_socket(struct lm_fake *fake, uint16_t port, struct lm_err *err)
 static int
 listen_on(struct lm_fake *fake, uint16_t port, struct lm_err *err)
 {
+	if (lm_microhttpd_load(err) < 0)
+		return -1;
 	int fd = open_socket(fake, port, err);
 	if (fd < 0)
 		return -1;

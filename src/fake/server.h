@@ -4,9 +4,8 @@
 #include "fake/call.h"
 #include "fake/control.h"
 #include "fake/fake.h"
+#include "fake/microhttpd.h"
 #include "fake/multipart.h"
-
-#include <microhttpd.h>
 
 struct lm_fake {
 	struct MHD_Daemon *daemon;

@@ -2,10 +2,10 @@
 
 #include "base/mem.h"
 #include "db/backend.h"
+#include "db/postgres/libpq.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -436,6 +436,8 @@ int
 lm_db_open_postgres(struct lm_db **out, const char *dsn, const char *schema, const char *const *migrations,
 	size_t migration_count, struct lm_err *err)
 {
+	if (lm_libpq_load(err) < 0)
+		return -1;
 	LM_AUTO(close_ptr) struct pg_db *db = lm_alloc(sizeof *db);
 	LM_AUTO(lm_free_ptr) char *quoted = nullptr;
 	db->base.backend = &backend;
