@@ -119,7 +119,8 @@ def test_only_unknown(run):
 
 def test_large_leaves_out_what_takes_long(run):
     assert run.chosen("large", None) == [
-        "lamina", "noop", "floor", "tar-zstd", "tar-xz", "change-first", "change", "read-lamina", "unpack-lamina"]
+        "lamina", "noop", "floor", "tar-zstd", "tar-xz", "change-first", "change", "read-lamina", "unpack-lamina",
+        "deploy-lamina"]
 
 
 def points(*rows):
