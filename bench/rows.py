@@ -1,6 +1,7 @@
 """What bench/run measures: each row of its tables, run once at a time."""
 import os
 import shutil
+import tempfile
 
 import common
 import peers
@@ -35,6 +36,11 @@ TITLES.update({f"{kind}-{row}": f"{words} {whose}"
                                    ("deploy", "`lamina unpack`:"))
                for row, whose in (("lamina", "lamina's tar.zst"), ("max", "lamina's tar.zst of `--level max`"),
                                   ("xz", "lamina's tar.xz"), ("venvstacks", "venvstacks' tar.xz"))})
+
+
+def memory_folder():
+    """What is unpacked goes here: ext4 remembers for minutes which inodes were deleted, and would count earlier rows against later ones."""
+    return tempfile.TemporaryDirectory(prefix="lamina-bench-", dir="/dev/shm")
 
 
 class Rows:
@@ -143,18 +149,14 @@ class Rows:
 
     def unpack(self, row):
         paths = self.of(row)
-        folder = self.fresh("unpacked")
-        folder.mkdir()
-        figures = measure(["sh", "-c", 'for path; do tar -xf "$path" || exit 1; done', "sh", *paths], self.env, folder)
-        self.fresh("unpacked")
-        return figures
+        with memory_folder() as folder:
+            return measure(["sh", "-c", 'for path; do tar -xf "$path" || exit 1; done', "sh", *paths], self.env, folder)
 
     def deploy(self, row):
         """With the digests of the metadata beside them; venvstacks' archive is one stream, which takes one thread."""
         paths = self.of(row)
-        figures = measure([LAMINA, "unpack", "-q", "-C", self.fresh("unpacked"), *paths], self.env)
-        self.fresh("unpacked")
-        return figures
+        with memory_folder() as folder:
+            return measure([LAMINA, "unpack", "-q", "-C", folder, *paths], self.env)
 
     # ---- floors
 
