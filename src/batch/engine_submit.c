@@ -62,7 +62,8 @@ all_is_well(struct lm_engine *engine, struct lm_err *err)
 int
 lm_engine_well(struct lm_engine *engine, struct lm_err *err)
 {
-	if (engine->run.consecutive_failures == 0)
+	// what ends the command stays to be seen, also when calls that were on their way then succeed
+	if (engine->final || engine->run.consecutive_failures == 0)
 		return 0;
 	engine->run.consecutive_failures = 0;
 	engine->run.next_retry_at_ms = 0;

@@ -119,6 +119,77 @@ def test_archives_of_others(run_lamina, tmp_path, dialect, pack):
         1_600_000_000, 1_600_000_001, 1_600_000_002, 1_600_000_003, 1_600_000_100, 1_600_000_101, 1_600_000_102]
 
 
+def patched(data, at, bytes_):
+    """A tar whose header at `at` has other bytes, and the checksum for them."""
+    block = bytearray(data[at:at + 512])
+    for offset, new in bytes_.items():
+        block[offset:offset + len(new)] = new
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return data[:at] + bytes(block) + data[at + 512:]
+
+
+ODD = {  # bytes of the header of a file of ours that others write in another way, and which mean the same
+    "mode": {100: b"0000640\0"}, "mode-in-spaces": {100: b"   644 \0"}, "mode-without-end": {100: b"00000644"},
+    "time-in-spaces": {136: b"%11o " % trees.MTIME},
+    "time-in-base-256": {136: b"\x80" + trees.MTIME.to_bytes(11, "big")}, "owner": {265: b"root"},
+    "old-type": {156: b"\0"}, "contiguous": {156: b"7"}, "no-version": {257: b"ustar  \0"},
+}
+
+
+def first_file(path):
+    with tarfile.open(path) as members:
+        return next(member for member in members if member.isfile() and 0 < member.size and member.size % 512 and "x" not in member.pax_headers
+            and not member.pax_headers)
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_headers(archive, nasty, run_lamina, tmp_path, case):
+    """From the middle on written in another way: what is there already gives way to what the other reader reads."""
+    path, _ = archive("tar")
+    member = first_file(path)
+    (tmp_path / "odd.tar").write_bytes(patched(path.read_bytes(), member.offset, ODD[case]))
+    unpack(run_lamina, "-q", "-C", tmp_path / "out", tmp_path / "odd.tar").ok()
+    got, times = trees.snapshot(tmp_path / "out")
+    assert trees.differences(got, trees.expected(nasty)) == []
+    assert {path for path, mtime in times.items() if mtime != trees.MTIME} == set()
+
+
+@pytest.mark.parametrize("change", [
+    lambda data, end: data[:end] + b"x" + data[end + 1:], lambda data, end: data + bytes(9216), lambda data, end: data[:-512],
+    lambda data, end: data + b"x" * 512], ids=["padding", "many-end-blocks", "one-end-block", "more-behind-the-end"])
+def test_odd_ends(archive, nasty, run_lamina, tmp_path, change):
+    path, _ = archive("tar")
+    member = first_file(path)
+    (tmp_path / "odd.tar").write_bytes(change(path.read_bytes(), member.offset_data + member.size))
+    unpack(run_lamina, "-q", "-C", tmp_path / "out", tmp_path / "odd.tar").ok()
+    got, _ = trees.snapshot(tmp_path / "out")
+    assert trees.differences(got, trees.expected(nasty)) == []
+
+
+PAX = {"comment": [("comment", "x")], "size": [("size", "4")], "path-twice": [("path", "top/other"), ("path", "top/file")],
+    "link": [("linkpath", "x"), ("path", "top/file")], "vendor": [("SCHILY.dev", "1"), ("path", "top/file")]}
+
+
+@pytest.mark.parametrize("case", PAX)
+def test_odd_pax_headers(run_lamina, tmp_path, case):
+    """As Python writes them, of names and sizes that need none."""
+    records = b""
+    for key, value in PAX[case]:
+        text = f" {key}={value}\n".encode()
+        records += next(line for n in range(1, 99) if len(line := f"{n}".encode() + text) == n)
+    file = tarfile.TarInfo("top/file")
+    file.size, file.mtime = 4, trees.MTIME
+    pax = tarfile.TarInfo("top/PaxHeaders/file")
+    pax.type, pax.size = tarfile.XHDTYPE, len(records)
+    blocks = [pax.tobuf(tarfile.USTAR_FORMAT), records.ljust(512, b"\0"), file.tobuf(tarfile.USTAR_FORMAT), b"data".ljust(512, b"\0"), bytes(1024)]
+    (tmp_path / "a.tar").write_bytes(b"".join(blocks))
+    with tarfile.open(tmp_path / "a.tar") as members:
+        assert members.getnames() == ["top/file"]
+    unpack(run_lamina, "-q", "-C", tmp_path / "out", tmp_path / "a.tar").ok()
+    assert (tmp_path / "out" / "top" / "file").read_bytes() == b"data"
+
+
 def left(folder):
     """What is there, at any depth."""
     return sorted(os.path.join(parent, name) for parent, folders, names in os.walk(folder) for name in folders + names)
@@ -225,6 +296,25 @@ def test_metadata_beside(run_lamina, tmp_path):
     (tmp_path / "__venvstacks__" / "venvstacks.json").write_text("[")
     done = unpack(run_lamina, "--force", "-C", "new", "a.tar", cwd=tmp_path)
     assert done.code == 1 and done.err.startswith("lamina: './__venvstacks__/venvstacks.json': ")
+
+
+@pytest.mark.parametrize("config, finish", [
+    ('{"base_python": "../runtime/bin/python3"}', ["out/runtime/bin/python3", "out/top/postinstall.py"]),
+    ('{"base_python": "bin/python3"}', ["out/top/bin/python3", "out/top/postinstall.py"]),
+    ('{"base_python": "../../elsewhere/python3"}', None), ('{"base_python": 3}', None), ("{}", None), ("[", None), (None, None)])
+def test_what_finishes_it(run_lamina, tmp_path, config, finish):
+    """What the layer says, where that leads to it or beside it."""
+    members = [("top/postinstall.py", b"")] + ([("top/share/venv/metadata/venvstacks_layer.json", config.encode())] if config else [])
+    (tmp_path / "a.zip").write_bytes(make([Member(*member) for member in members]))
+    assert unpack(run_lamina, "--json", "-C", "out", "a.zip", cwd=tmp_path).json()["unpacked"][0]["finish"] == finish
+
+
+@pytest.mark.parametrize("top", ["../up", "/up", ".", "other"])
+def test_metadata_name_another_folder(run_lamina, tmp_path, top):
+    """The archive says where it goes."""
+    path = small(tmp_path, "a.tar")
+    describe(tmp_path, "a.tar", hashlib.sha256(path.read_bytes()).hexdigest(), top)
+    assert unpack(run_lamina, "-C", "out", "a.tar", cwd=tmp_path).ok().out.split() == ["unpacked", "top", "1", "B", "verified", "out/top"]
 
 
 @measures_memory
