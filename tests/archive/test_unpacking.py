@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import tarfile
+import tempfile
 import tomllib
 import zipfile
 
@@ -296,6 +297,73 @@ def test_metadata_beside(run_lamina, tmp_path):
     (tmp_path / "__venvstacks__" / "venvstacks.json").write_text("[")
     done = unpack(run_lamina, "--force", "-C", "new", "a.tar", cwd=tmp_path)
     assert done.code == 1 and done.err.startswith("lamina: './__venvstacks__/venvstacks.json': ")
+
+
+def tar_of(data):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        info = tarfile.TarInfo("top/file")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+GZIP_START = b"\x1f\x8b\x08\0\0\0\0\0"
+LARGE = bytes(70 << 20)  # more than a segment of ours has
+NO_SEGMENTS = {  # what looks as if it had segments that can be decompressed alone, or may have them and has too large ones
+    "frame-too-large": (LARGE, lambda data: zstd_file(data)),
+    "dictionary-too-large": (b"data", lambda data: lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 128 << 20}])),
+    "stream-too-large": (LARGE, lambda data: lzma.compress(data, preset=0)),
+    "empty-stream": (b"data", lambda data: lzma.compress(data) + lzma.compress(b"")),
+    "start-of-a-member-inside": (b"a" * 100 + GZIP_START + b"\0\xff" + b"b" * 100, lambda data: gzip.compress(data, 0, mtime=0)),
+    "starts-close-together": (b"a" * 100 + (GZIP_START + b"\0\xff") * 3 + b"b" * 100, lambda data: gzip.compress(data, 0, mtime=0)),
+    "another-system's-start": (b"a" * 100 + GZIP_START + b"\0\3" + b"b" * 100, lambda data: gzip.compress(data, 0, mtime=0)),
+}
+
+
+def zstd_file(data):
+    """With the size of the content in the frame, which zstd knows of a file only."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return subprocess.run(["zstd", "-cq", "-1", file.name], check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("case", NO_SEGMENTS)
+def test_no_segments(run_lamina, tmp_path, case):
+    data, pack = NO_SEGMENTS[case]
+    (tmp_path / "a").write_bytes(pack(tar_of(data)))
+    unpack(run_lamina, "-q", "-C", tmp_path / "out", tmp_path / "a").ok()
+    assert (tmp_path / "out" / "top" / "file").read_bytes() == data
+
+
+@pytest.mark.parametrize("data", [b"\xfd7zXZ\0\0\4", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", lzma.compress(tar_of(b"data"))[:-20] + bytes(8) + lzma.compress(tar_of(b"data"))[-12:]],
+    ids=["short-xz", "short-gzip", "xz-index"])
+def test_broken_segments(run_lamina, tmp_path, data):
+    (tmp_path / "bad").write_bytes(data)
+    done = unpack(run_lamina, "-C", "out", "bad", cwd=tmp_path)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith("lamina: 'bad' is not a usable archive: ")
+    assert left(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("format, size", [("tar.zst", 200_000), ("tar.zst", 20 << 20), ("zip", 200_000)])
+def test_a_file_cannot_be_written(write, run, lamina, tmp_path, format, size):
+    """The system takes files up to 100 KiB: nothing stays."""
+    trees.write(tmp_path / "tree", {"file": trees.repeated(1, size)})
+    write(tmp_path / "tree", tmp_path / "archive", "--format", format, "--level", "1", "--prefix", "layer").ok()
+    done = run("bash", "-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "bash", lamina, "unpack", "-C", "out", "archive", cwd=tmp_path)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith("lamina: cannot write '") and done.err.endswith("/layer/file': File too large\n")
+    assert left(tmp_path / "out") == []
+
+
+def test_the_level_that_is_max(write, run_lamina, tmp_path):
+    trees.write(tmp_path / "tree", {"file": b"some data" * 1000})
+    write(tmp_path / "tree", tmp_path / "a.tar.zst", "--format", "tar.zst", "--level", "17", "--prefix", "layer").ok()
+    plain = subprocess.run(["zstd", "-dcq", tmp_path / "a.tar.zst"], check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(plain)) as members:
+        assert members.extractfile("layer/file").read() == b"some data" * 1000
 
 
 @pytest.mark.parametrize("config, finish", [
