@@ -18,20 +18,31 @@ dos_time(const struct lm_zip_member *member, int64_t *time_s)
 	return lm_time_parse(text, time_s);
 }
 
+// The next extra field, with its length behind four bytes of kind and length. Null: there is none that is whole.
+static const unsigned char *
+next_extra(const struct lm_zip_member *member, size_t *at, size_t *len)
+{
+	enum { HEAD_BYTES = 4 };
+	if (member->extra_len - *at < HEAD_BYTES)
+		return nullptr;
+	const unsigned char *field = member->extra + *at;
+	*len = zip_u16(field + 2);
+	if (member->extra_len - *at - HEAD_BYTES < *len)
+		return nullptr;
+	*at += HEAD_BYTES + *len;
+	return field;
+}
+
 int64_t
 zip_member_time(const struct lm_zip_member *member)
 {
 	int64_t time_s = 0;
 	if (!dos_time(member, &time_s))
 		time_s = 0;
-	for (size_t at = 0; at + 4 <= member->extra_len;) {
-		const unsigned char *field = member->extra + at;
-		size_t len = zip_u16(field + 2);
-		if (at + 4 + len > member->extra_len)
-			break;
+	size_t at = 0, len = 0;
+	for (const unsigned char *field; (field = next_extra(member, &at, &len)) != nullptr;) {
 		if (zip_u16(field) == EXTRA_TIME && len >= 5 && (field[4] & 1) != 0)
 			time_s = (int32_t)zip_u32(field + 5);
-		at += 4 + len;
 	}
 	return time_s;
 }
@@ -67,11 +78,8 @@ read_extra(struct scanning *scanning, const struct lm_zip_member *member)
 {
 	struct lm_scan_member *out = &scanning->member;
 	LM_AUTO(lm_buf_release) struct lm_buf others = {};
-	for (size_t at = 0; at + 4 <= member->extra_len;) {
-		const unsigned char *field = member->extra + at;
-		size_t len = zip_u16(field + 2);
-		if (at + 4 + len > member->extra_len)
-			break;
+	size_t at = 0, len = 0;
+	for (const unsigned char *field; (field = next_extra(member, &at, &len)) != nullptr;) {
 		if (zip_u16(field) == EXTRA_TIME && len >= 5 && (field[4] & 1) != 0)
 			out->mtime_s = (int32_t)zip_u32(field + 5), out->has_time = true;
 		else if (zip_u16(field) == EXTRA_UNIX)
@@ -79,7 +87,6 @@ read_extra(struct scanning *scanning, const struct lm_zip_member *member)
 		else if (zip_u16(field) != ZIP_EXTRA_ZIP64)
 			lm_buf_format(
 				&others, "%sextra field %04x of %zu bytes", others.len > 0 ? ", " : "", zip_u16(field), len);
-		at += 4 + len;
 	}
 	if (others.len > 0)
 		out->attributes = lm_arena_strndup(&scanning->strings, others.ptr, others.len);

@@ -3,28 +3,22 @@
 
 #include "os/library.h"
 
-#include <pthread.h>
-
 struct lm_curl lm_curl;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct lm_err failure;
-
 static void
-load(void)
+initialise(void)
 {
-#define LM_SYMBOL(name) { #name, &lm_curl.name },
-	static const struct lm_symbol symbols[] = { LM_CURL_FUNCTIONS(LM_SYMBOL) };
-#undef LM_SYMBOL
-	if (lm_library_load("libcurl.so.4", symbols, LM_COUNT(symbols), &failure) == 0)
-		(void)lm_curl.curl_global_init(CURL_GLOBAL_DEFAULT);
+	(void)lm_curl.curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
 int
 lm_curl_load(struct lm_err *err)
 {
-	(void)pthread_once(&once, load);
-	if (failure.code != LM_OK)
-		*err = failure;
-	return failure.code == LM_OK ? 0 : -1;
+#define LM_SYMBOL(name) { #name, &lm_curl.name },
+	static const struct lm_symbol symbols[] = { LM_CURL_FUNCTIONS(LM_SYMBOL) };
+#undef LM_SYMBOL
+	static struct lm_library library = {
+		.name = "libcurl.so.4", .symbols = symbols, .symbol_count = LM_COUNT(symbols), .loaded = initialise
+	};
+	return lm_library_use(&library, err);
 }

@@ -10,7 +10,16 @@ struct lm_symbol {
 	void *slot; // a variable that is a pointer to a function of that name's type
 };
 
-// Load a library, for as long as the program runs, and set all slots.
-//   name  as the loader knows it, with the number of its interface: "libcurl.so.4"
+struct lm_library {
+	const char *name; // as the loader knows it, with the number of its interface: "libcurl.so.4"
+	const struct lm_symbol *symbols;
+	size_t symbol_count;
+	void (*loaded)(void); // called once when it is, or null
+
+	bool tried; // set by lm_library_use, as what follows
+	struct lm_err failure;
+};
+
+// Load it at the first call, for as long as the program runs, and set all slots; later calls have the same outcome. Any thread may.
 // LM_E_UNSUPPORTED with what the loader says, when it is not there or lacks a symbol; then some slots may be set.
-[[nodiscard]] int lm_library_load(const char *name, const struct lm_symbol *symbols, size_t count, struct lm_err *err);
+[[nodiscard]] int lm_library_use(struct lm_library *library, struct lm_err *err);
