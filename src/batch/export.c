@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCHES_AT_ONCE = 256, COPY_BYTES = 256 * 1024 };
+enum { BATCHES_AT_ONCE = 256, COPY_BYTES = 64 * 1024 };
 
 typedef int batch_fn(void *context, const struct lm_batch_row *batch, struct lm_err *err);
 

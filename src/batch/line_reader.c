@@ -12,7 +12,7 @@
 
 enum {
 	LM_WINDOW_LEAST_BYTES = 16 << 10, // after a jump
-	LM_WINDOW_MOST_BYTES = 1 << 20,
+	LM_WINDOW_MOST_BYTES = 256 << 10,
 	LM_WINDOW_NEAR_BYTES = 64 << 10, // so far behind the window is no jump
 	LM_CHECK_BITS = 47, // a positive number that SQLite keeps in 6 bytes
 };

@@ -150,4 +150,7 @@ struct lm_answer {
 // LM_E_SYNTAX: the line is not what this provider writes. Only slices of the line are looked at: no document is built.
 [[nodiscard]] int lm_provider_read(const struct lm_provider *provider, struct lm_str line, bool from_error_file,
 	struct lm_answer *answer, struct lm_err *err);
+// The same of a line that is byte for byte one that was read before: whether it is JSON is not looked at again.
+[[nodiscard]] int lm_provider_read_again(const struct lm_provider *provider, struct lm_str line, bool from_error_file,
+	struct lm_answer *answer, struct lm_err *err);
 void lm_answer_release(struct lm_answer *answer);

@@ -153,18 +153,35 @@ lm_answer_id(struct lm_answer *answer, struct lm_json_value value, const char *w
 	return 0;
 }
 
-int
-lm_provider_read(const struct lm_provider *provider, struct lm_str line, bool from_error_file, struct lm_answer *answer,
-	struct lm_err *err)
+static void
+begin_answer(struct lm_answer *answer)
 {
 	answer->custom_id = answer->raw = (struct lm_str){};
 	answer->ok = answer->free_attempt = answer->pause = false;
 	answer->error_class[0] = answer->error_text[0] = '\0';
 	lm_buf_clear(&answer->text);
+}
+
+int
+lm_provider_read(const struct lm_provider *provider, struct lm_str line, bool from_error_file, struct lm_answer *answer,
+	struct lm_err *err)
+{
+	begin_answer(answer);
 	if (lm_json_scan(&answer->scan, line, err) < 0)
 		return -1;
 	if (answer->scan.value.kind != LM_JSON_OBJECT)
 		return lm_err_set(err, LM_E_SYNTAX, "the line is no JSON object");
+	return provider->api->read(provider->api, from_error_file, answer, err);
+}
+
+int
+lm_provider_read_again(const struct lm_provider *provider, struct lm_str line, bool from_error_file, struct lm_answer *answer,
+	struct lm_err *err)
+{
+	if (line.len == 0 || line.ptr[0] != '{')
+		return lm_provider_read(provider, line, from_error_file, answer, err);
+	begin_answer(answer);
+	lm_json_scan_again(&answer->scan, line);
 	return provider->api->read(provider->api, from_error_file, answer, err);
 }
 

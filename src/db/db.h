@@ -11,8 +11,8 @@ struct lm_db; // a connection; one thread at a time
 // Open (and make) a database in WAL mode with a busy time-out of 30 s, and bring its schema up to date. Commits are
 // flushed to disk (synchronous = FULL); foreign keys are enforced.
 //   migrations  SQL scripts; PRAGMA user_version says how many have been applied. A database with a higher number is refused
-//               (LM_E_UNSUPPORTED: "was written by a newer lamina"). Each is applied in a transaction of its own, once,
-//               also when several processes open the database at the same time; it must not begin or commit one.
+//               (LM_E_UNSUPPORTED: "was written by a newer lamina"). Those that are missing are one transaction, applied once,
+//               also when several processes open the database at the same time; none must begin or commit one.
 // Errors of all calls: LM_E_INTEGRITY (not a database, or damaged), LM_E_CONFLICT (a constraint), LM_E_SYNTAX (a statement that
 // does not fit the schema), LM_E_IO (all else; "another process holds it" after the time-out).
 // For PostgreSQL see db/postgres/postgres.h; all other calls are the same for both.

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <string.h>
 
@@ -95,9 +96,9 @@ run_script(struct sqlite_db *db, const char *sql, struct lm_err *err)
 	return status == SQLITE_OK ? 0 : fail(db, status, "change", err);
 }
 
-// One migration and its number are one transaction; whether it is needed is looked up inside it.
+// All that are missing, and the number, in one transaction; which are is looked up inside it.
 static int
-migrate_once(struct sqlite_db *db, const char *const *migrations, size_t count, bool *more, struct lm_err *err)
+apply(struct sqlite_db *db, const char *const *migrations, size_t count, struct lm_err *err)
 {
 	uint64_t version = 0;
 	if (lm_db_begin(&db->base, err) < 0 || user_version(&db->base, &version, err) < 0)
@@ -106,13 +107,15 @@ migrate_once(struct sqlite_db *db, const char *const *migrations, size_t count, 
 		return lm_err_set(err, LM_E_UNSUPPORTED,
 			"database '%s' was written by a newer lamina (format %llu, this one knows %zu)", db->base.name,
 			(unsigned long long)version, count);
-	*more = version < count;
-	if (!*more) {
+	if (version == count) { // another process was faster
 		lm_db_rollback(&db->base);
 		return 0;
 	}
-	LM_AUTO(lm_free_ptr) char *mark = lm_format("PRAGMA user_version = %llu", (unsigned long long)version + 1);
-	if (run_script(db, migrations[version], err) < 0 || run_script(db, mark, err) < 0)
+	for (; version < count; version++)
+		if (run_script(db, migrations[version], err) < 0)
+			return -1;
+	LM_AUTO(lm_free_ptr) char *mark = lm_format("PRAGMA user_version = %zu", count);
+	if (run_script(db, mark, err) < 0)
 		return -1;
 	return lm_db_commit(&db->base, err);
 }
@@ -123,13 +126,10 @@ migrate(struct sqlite_db *db, const char *const *migrations, size_t count, struc
 	uint64_t version = 0;
 	if (user_version(&db->base, &version, err) < 0)
 		return -1;
-	for (bool more = version != count; more;) {
-		if (migrate_once(db, migrations, count, &more, err) < 0) {
-			lm_db_rollback(&db->base);
-			return -1;
-		}
-	}
-	return 0;
+	if (version == count || apply(db, migrations, count, err) == 0)
+		return 0;
+	lm_db_rollback(&db->base);
+	return -1;
 }
 
 static void
@@ -265,6 +265,13 @@ clear(struct lm_stmt *base)
 
 static const struct lm_db_backend backend = { LM_DB_CALLS };
 
+// Nobody asks how much memory SQLite has: keeping count is a lock around each allocation.
+static void
+configure(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static void
 close_ptr(struct sqlite_db **db)
 {
@@ -275,11 +282,13 @@ close_ptr(struct sqlite_db **db)
 int
 lm_db_open(struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	LM_AUTO(close_ptr) struct sqlite_db *db = lm_alloc(sizeof *db);
+	(void)pthread_once(&once, configure);
 	db->base.backend = &backend;
 	db->base.name = lm_strdup(path);
 	int status =
-		sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
+		sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
 	if (status != SQLITE_OK)
 		return fail(db, status, "open", err);
 	(void)sqlite3_extended_result_codes(db->handle, 1);

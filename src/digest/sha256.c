@@ -1,27 +1,29 @@
 #include "digest/sha256.h"
 
+// OpenSSL's own functions of the hash: deprecated for new algorithms' sake since 3.0, and there in every version. Through EVP a
+// process that hashes anything first reads OpenSSL's configuration and makes a table of all algorithms, a millisecond at each start.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 enum { LM_DIGEST_CHUNK_BYTES = 128 * 1024 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static EVP_MD *algorithm; // fetched once: the search through OpenSSL's providers costs more than a small hash
+static_assert(sizeof(SHA256_CTX) == sizeof(struct lm_sha256) && alignof(SHA256_CTX) <= alignof(struct lm_sha256),
+	"struct lm_sha256 is OpenSSL's context under a name that needs no header of it");
 
-static void
-fetch_algorithm(void)
+static SHA256_CTX *
+context_of(struct lm_sha256 *hash)
 {
-	algorithm = EVP_MD_fetch(nullptr, "SHA2-256", nullptr);
+	return (SHA256_CTX *)(void *)hash->state;
 }
 
-// OpenSSL fails here only without memory, or configured to have no SHA-256 at all: nothing can go on then.
+// These tell nothing but success.
 static void
 must(bool done)
 {
@@ -32,37 +34,32 @@ must(bool done)
 void
 lm_sha256_init(struct lm_sha256 *hash)
 {
-	(void)pthread_once(&once, fetch_algorithm);
-	hash->context = EVP_MD_CTX_new();
-	must(algorithm != nullptr && hash->context != nullptr);
-	must(EVP_DigestInit_ex2(hash->context, algorithm, nullptr) == 1);
+	must(SHA256_Init(context_of(hash)) == 1);
 }
 
 void
 lm_sha256_update(struct lm_sha256 *hash, const void *bytes, size_t len)
 {
 	if (len > 0)
-		must(EVP_DigestUpdate(hash->context, bytes, len) == 1);
+		must(SHA256_Update(context_of(hash), bytes, len) == 1);
 }
 
 void
 lm_sha256_final(struct lm_sha256 *hash, struct lm_digest *out)
 {
-	must(EVP_DigestFinal_ex(hash->context, out->bytes, nullptr) == 1);
-	lm_sha256_release(hash);
+	must(SHA256_Final(out->bytes, context_of(hash)) == 1); // clears its context
 }
 
 void
 lm_sha256_release(struct lm_sha256 *hash)
 {
-	EVP_MD_CTX_free(hash->context);
-	hash->context = nullptr;
+	*hash = (struct lm_sha256){};
 }
 
 void
 lm_sha256_bytes(const void *bytes, size_t len, struct lm_digest *out)
 {
-	LM_AUTO(lm_sha256_release) struct lm_sha256 hash = {};
+	struct lm_sha256 hash;
 	lm_sha256_init(&hash);
 	lm_sha256_update(&hash, bytes, len);
 	lm_sha256_final(&hash, out);
@@ -106,7 +103,7 @@ open_file(const char *path, struct lm_err *err)
 int
 lm_sha256_file(const char *path, struct lm_digest *out, uint64_t *size_bytes, struct lm_err *err)
 {
-	LM_AUTO(lm_sha256_release) struct lm_sha256 hash = {};
+	struct lm_sha256 hash;
 	LM_AUTO(close_fd) int fd = open_file(path, err);
 	uint64_t size = 0;
 

@@ -11,15 +11,15 @@ struct lm_digest {
 	uint8_t bytes[LM_DIGEST_BYTES];
 };
 
-// A running hash; opaque inside, no heap except OpenSSL's context.
+// A running hash; opaque inside, no heap. A copy goes on from the same point.
 struct lm_sha256 {
-	void *context;
+	uint32_t state[28]; // OpenSSL's context
 };
 
 void lm_sha256_init(struct lm_sha256 *hash);
 void lm_sha256_update(struct lm_sha256 *hash, const void *bytes, size_t len);
 void lm_sha256_final(struct lm_sha256 *hash, struct lm_digest *out); // also releases
-void lm_sha256_release(struct lm_sha256 *hash);                      // safe after final; fits LM_AUTO
+void lm_sha256_release(struct lm_sha256 *hash);                      // forget what was hashed; safe at any time; fits LM_AUTO
 
 void lm_sha256_bytes(const void *bytes, size_t len, struct lm_digest *out);
 // Hash a file; *size_bytes (may be null) gets its length.

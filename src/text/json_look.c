@@ -137,6 +137,12 @@ kind_of(char first)
 }
 
 static bool
+ends_scalar(char c)
+{
+	return c == ',' || c == ']' || c == '}' || lm_json_is_space(c);
+}
+
+static bool
 skip_value(struct lm_str text, size_t *at, struct lm_json_value *value)
 {
 	size_t begin = *at;
@@ -150,7 +156,7 @@ skip_value(struct lm_str text, size_t *at, struct lm_json_value *value)
 		if (!skip_nested(text, at))
 			return false;
 	} else {
-		while (*at < text.len && !lm_json_is_space(text.ptr[*at]) && memchr(",]}", text.ptr[*at], 3) == nullptr)
+		while (*at < text.len && !ends_scalar(text.ptr[*at]))
 			(*at)++;
 		if (*at == begin)
 			return false;

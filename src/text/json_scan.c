@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-	LM_KEYS_PAIRWISE_MAX = 12, // up to so many keys comparing all of them is quicker than sorting
+	LM_KEYS_PAIRWISE_MAX = 32, // up to so many keys comparing all of them is quicker than sorting
 	LM_KEY_SHOWN_MAX = 100,    // bytes in a message
 };
 
@@ -279,7 +279,7 @@ check_keys(struct walk *w, struct lm_json_scan_key *keys, size_t count)
 	if (count <= LM_KEYS_PAIRWISE_MAX) {
 		for (size_t i = 1; i < count; i++)
 			for (size_t k = 0; k < i; k++)
-				if (lm_str_equal(keys[i].text, keys[k].text))
+				if (keys[i].text.len == keys[k].text.len && lm_str_equal(keys[i].text, keys[k].text))
 					return fail_duplicate(w, &keys[i]);
 		return 0;
 	}
@@ -288,6 +288,24 @@ check_keys(struct walk *w, struct lm_json_scan_key *keys, size_t count)
 		if (lm_str_equal(keys[i].text, keys[i - 1].text))
 			return fail_duplicate(w, &keys[i]);
 	return 0;
+}
+
+// Escapes resolved, in the scan's memory where there are any.
+static struct lm_str
+key_text(struct lm_json_scan *scan, struct lm_str raw, bool has_escape)
+{
+	if (!has_escape)
+		return (struct lm_str){ raw.ptr + 1, raw.len - 2 };
+	LM_AUTO(lm_buf_release) struct lm_buf plain = {};
+	lm_json_append_text((struct lm_json_value){ LM_JSON_STRING, raw }, &plain);
+	return (struct lm_str){ lm_arena_strndup(&scan->texts, lm_buf_cstr(&plain), plain.len), plain.len };
+}
+
+static void
+add_member(struct lm_json_scan *scan, struct lm_str key, struct lm_json_value value)
+{
+	lm_grow(scan->members, scan->member_count, scan->member_cap);
+	scan->members[scan->member_count++] = (struct lm_json_member){ key, value };
 }
 
 // `"key":`, up to where its value begins.
@@ -304,18 +322,11 @@ key(struct walk *w)
 		return fail_limit(w, "keys", LM_JSON_SCAN_KEYS_MAX);
 	if (string(w, &has_escape) < 0)
 		return -1;
-	struct lm_str text = { begin + 1, (size_t)(w->at - begin) - 2 };
-	if (has_escape) {
-		LM_AUTO(lm_buf_release) struct lm_buf plain = {};
-		lm_json_append_text((struct lm_json_value){ LM_JSON_STRING, { begin, (size_t)(w->at - begin) } }, &plain);
-		text = (struct lm_str){ lm_arena_strndup(&scan->texts, lm_buf_cstr(&plain), plain.len), plain.len };
-	}
+	struct lm_str text = key_text(scan, (struct lm_str){ begin, (size_t)(w->at - begin) }, has_escape);
 	lm_grow(scan->keys, scan->key_count, scan->key_cap);
 	scan->keys[scan->key_count++] = (struct lm_json_scan_key){ text, begin };
-	if (w->depth == 1) {
-		lm_grow(scan->members, scan->member_count, scan->member_cap);
-		scan->members[scan->member_count++] = (struct lm_json_member){ .key = text };
-	}
+	if (w->depth == 1)
+		add_member(scan, text, (struct lm_json_value){});
 	spaces(w);
 	if (w->at == w->end || *w->at != ':')
 		return fail_expected(w, "':' after a key");
@@ -409,6 +420,15 @@ document(struct walk *w)
 	return more;
 }
 
+static void
+clear(struct lm_json_scan *scan)
+{
+	scan->member_count = scan->key_count = scan->space_bytes = 0;
+	scan->value = (struct lm_json_value){};
+	if (scan->texts.head != nullptr)
+		lm_arena_release(&scan->texts);
+}
+
 int
 lm_json_scan(struct lm_json_scan *scan, struct lm_str text, struct lm_err *err)
 {
@@ -418,10 +438,7 @@ lm_json_scan(struct lm_json_scan *scan, struct lm_str text, struct lm_err *err)
 	w.depth = 0;
 	w.begin = w.at = text.len == 0 ? "" : text.ptr;
 	w.end = w.begin + text.len;
-	scan->member_count = scan->key_count = scan->space_bytes = 0;
-	scan->value = (struct lm_json_value){};
-	if (scan->texts.head != nullptr)
-		lm_arena_release(&scan->texts);
+	clear(scan);
 	spaces(&w);
 	if (document(&w) < 0)
 		return -1;
@@ -429,6 +446,16 @@ lm_json_scan(struct lm_json_scan *scan, struct lm_str text, struct lm_err *err)
 	if (w.at != w.end)
 		return fail_expected(&w, "the end");
 	return 0;
+}
+
+void
+lm_json_scan_again(struct lm_json_scan *scan, struct lm_str object)
+{
+	struct lm_json_value key, value;
+	clear(scan);
+	scan->value = (struct lm_json_value){ LM_JSON_OBJECT, object };
+	for (size_t at = 0; lm_json_next_member(scan->value, &at, &key, &value);)
+		add_member(scan, key_text(scan, key.raw, memchr(key.raw.ptr, '\\', key.raw.len) != nullptr), value);
 }
 
 void

@@ -52,6 +52,9 @@ struct lm_json_scan {
 // not JSON, not UTF-8, a lone surrogate, NaN or Infinity, a key twice in one object at any depth, anything behind the document.
 // LM_E_LIMIT above the limits.
 [[nodiscard]] int lm_json_scan(struct lm_json_scan *scan, struct lm_str text, struct lm_err *err);
+// What lm_json_scan finds in these very bytes, an object without white space around it that it has accepted before: nothing is
+// checked, and the space is not counted. On any other bytes: no read outside of them, and no more.
+void lm_json_scan_again(struct lm_json_scan *scan, struct lm_str object);
 void lm_json_scan_release(struct lm_json_scan *scan);
 // The member of the document's outermost object with this key, or null.
 const struct lm_json_member *lm_json_scan_find(const struct lm_json_scan *scan, struct lm_str key);

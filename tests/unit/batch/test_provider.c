@@ -57,6 +57,11 @@ reads_answers(void **state)
 		row_true(answers[i].row, answer.ok);
 		row_str_equal(answers[i].row, lm_buf_cstr(&answer.text), "a\nb");
 		row_true(answers[i].row, lm_str_equal(answer.custom_id, LM_STR("0-a1-0")));
+		row_int_equal(
+			answers[i].row, lm_provider_read_again(provider, lm_str_of(answers[i].line), false, &answer, &err), 0);
+		row_true(answers[i].row, answer.ok);
+		row_str_equal(answers[i].row, lm_buf_cstr(&answer.text), "a\nb");
+		row_true(answers[i].row, lm_str_equal(answer.custom_id, LM_STR("0-a1-0")));
 	}
 }
 
@@ -82,6 +87,7 @@ damaged_answers(void **state)
 			for (size_t k = 0; k < sizeof others; k++) {
 				copy[at] = others[k];
 				(void)lm_provider_read(provider, (struct lm_str){ copy, len }, k % 2 == 0, &answer, &err);
+				(void)lm_provider_read_again(provider, (struct lm_str){ copy, len }, k % 2 == 0, &answer, &err);
 			}
 			test_free(copy);
 		}

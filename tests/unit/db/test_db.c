@@ -92,6 +92,10 @@ a_failing_migration_changes_nothing(void **)
 	assert_int_equal(err.code, LM_E_SYNTAX);
 	LM_AUTO(lm_free_ptr) char *want = lm_format("cannot change database '%s': table thing already exists", path);
 	assert_string_equal(err.text, want);
+	assert_int_equal(lm_db_open(&db, path, nullptr, 0, &err), 0); // not the one before it either
+	assert_int_equal(number(db, "PRAGMA user_version"), 0);
+	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema"), 0);
+	lm_db_close(lm_take(&db));
 	assert_int_equal(lm_db_open(&db, path, broken, 1, &err), 0);
 	assert_int_equal(number(db, "PRAGMA user_version"), 1);
 	assert_int_equal(number(db, "SELECT count(*) FROM sqlite_schema"), 1);

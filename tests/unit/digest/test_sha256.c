@@ -70,16 +70,20 @@ static void
 in_parts(void **state)
 {
 	struct lm_sha256 hash = {};
-	struct lm_digest out;
+	struct lm_digest out, first;
 	char hex[LM_DIGEST_HEX];
 
 	(void)state;
 	lm_sha256_init(&hash);
 	lm_sha256_update(&hash, "a", 1);
 	lm_sha256_update(&hash, nullptr, 0);
+	struct lm_sha256 other = hash;
 	lm_sha256_update(&hash, "bc", 2);
 	lm_sha256_final(&hash, &out);
 	lm_sha256_release(&hash); // once more is fine
+	lm_sha256_final(&other, &first);
+	lm_digest_hex(&first, hex);
+	assert_string_equal(hex, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"); // of "a"
 	lm_digest_hex(&out, hex);
 	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

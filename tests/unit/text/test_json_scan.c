@@ -196,6 +196,41 @@ elements(void **state)
 	assert_false(lm_json_value_u64(value_of("\"1\"", LM_JSON_STRING), &number));
 }
 
+// The members again, with the same texts and slices.
+static void
+again(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *row, *key, *raw;
+	} want[] = {
+		{ "number", "a", "-1.50e3" },
+		{ "word", "b]", "null" },
+		{ "string", "", "\"}\\\\\\\"\"" },
+		{ "nested", "\xC3\xA4\n", "{\"a\":[1,{\"}\":\"]\"}],\"b\":{}}" },
+		{ "last", "c", "[ ]" },
+	};
+	LM_AUTO(lm_json_scan_release) struct lm_json_scan scan = {};
+	struct lm_str text = LM_STR("{\"a\": -1.50e3 ,\"b]\":null,\"\":\"}\\\\\\\"\","
+				    " \"\\u00e4\\n\":{\"a\":[1,{\"}\":\"]\"}],\"b\":{}},\"c\":[ ]}");
+	struct lm_err err = {};
+	for (int round = 0; round < 3; round++) {
+		if (round == 0)
+			assert_int_equal(lm_json_scan(&scan, text, &err), 0);
+		else
+			lm_json_scan_again(&scan, text);
+		assert_int_equal(scan.member_count, LM_COUNT(want));
+		for (size_t i = 0; i < LM_COUNT(want); i++) {
+			row_true(want[i].row, lm_str_equal(scan.members[i].key, lm_str_of(want[i].key)));
+			row_true(want[i].row, lm_str_equal(scan.members[i].value.raw, lm_str_of(want[i].raw)));
+		}
+		assert_int_equal(scan.value.kind, LM_JSON_OBJECT);
+	}
+	lm_json_scan_again(&scan, LM_STR("{}"));
+	assert_int_equal(scan.member_count, 0);
+	assert_null(lm_json_scan_find(&scan, LM_STR("a")));
+}
+
 // What was never scanned: nothing outside of the bytes is read (the address sanitizer sees to it), and it comes to an end.
 static void
 any_bytes(void **state)
@@ -220,6 +255,9 @@ any_bytes(void **state)
 			row_true(texts[i], count++ < 10);
 		}
 		(void)lm_json_get((struct lm_json_value){ LM_JSON_OBJECT, raw }, "a", &value);
+		LM_AUTO(lm_json_scan_release) struct lm_json_scan scan = {};
+		lm_json_scan_again(&scan, raw);
+		row_true(texts[i], scan.member_count < 10);
 		lm_json_compact(raw, &out);
 		(void)lm_json_text((struct lm_json_value){ LM_JSON_STRING, raw }, &out);
 	}
@@ -260,6 +298,7 @@ main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(members),
 		cmocka_unit_test(elements),
+		cmocka_unit_test(again),
 		cmocka_unit_test(any_bytes),
 		cmocka_unit_test(quote),
 	};
