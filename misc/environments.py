@@ -102,6 +102,7 @@ class Environment:
         self.each = section.get("each", "")
         self.counts = section["counts"]
         self.tier = section.get("tier", "")
+        self.marks = section.get("marks", "")
         self.select = section.get("select", "")
         self.first = section.get("first", "").split()
         self.timeout_s = section.getint("timeout_s")
@@ -153,12 +154,17 @@ class Environment:
                                     ("{junit}", self.log_folder() / f"{key}.xml"), ("{cache}", self.cache_folder(key))):
                     word = word.replace(mark, str(value))
                 argv.append(word)
-        return argv + (self.plan.options if self.is_chosen() else ["-m", self.select, *self.plan.options])
+        expression = self.expression() if self.is_pytest else ""
+        return argv + self.plan.options + (["-m", expression] if expression else [])
 
-    def is_chosen(self):
-        """Whether the arguments say which tests run, and not `select`."""
-        return not self.select or bool(self.plan.choices) or any(
-            option.startswith(("-m", "-k", "--lf", "--last-failed")) for option in self.plan.options)
+    def expression(self):
+        """Which tests, for pytest -m: `marks` and `select` as far as the arguments do not speak of the same, and what they say."""
+        given = selection.value_of(self.plan.options, "-m")
+        named = self.plan.choices or any(option.startswith(("-k", "--lf", "--last-failed")) for option in self.plan.options)
+        ours = [term for terms in (self.marks, "" if named else self.select) for term in terms.split(" and ") if term]
+        if given is None:
+            return " and ".join(ours)
+        return " and ".join([term for term in ours if term.split()[-1] not in re.findall(r"\w+", given)] + [f"({given})"])
 
     def targets(self, item):
         """What of a file runs: single tests when the arguments name some."""

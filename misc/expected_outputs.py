@@ -168,7 +168,7 @@ def run(argv, what, **options):
 
 def run_tests(tree, tests):
     print("tests that do not depend on the expected outputs", file=sys.stderr, flush=True)
-    run([tree.root / "check", "test", "--", "-m", "not expected_output", *tests], "stopped, nothing is changed: the tests failed",
+    run([tree.root / "check", "test", "e2e", "--", "-m", "not expected_output", *tests], "stopped, nothing is changed: the tests failed",
         cwd=tree.root, stdout=sys.stderr)
 
 

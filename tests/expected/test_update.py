@@ -172,7 +172,7 @@ def test_first_update(new_tree):
         f"sample_project/requirements/{layer}/{name}" for layer in ("base", "app-hello")
         for name in (f"pylock.{layer}.toml", f"pylock.{layer}.meta.json", f"packages-{layer}.txt", f"requirements-{layer}.in")}
     assert set(listed) == set(new_tree.committed()) - {"expected_outputs/config.toml"}
-    assert new_tree.calls() == ["test -- -m not expected_output"]
+    assert new_tree.calls() == ["test e2e -- -m not expected_output"]
     due = new_tree.due()
     assert (due.code, due.out, due.err) == (0, "", "")
     metadata = json.loads((new_tree.expected / "linux_x86_64/__venvstacks__/env_metadata/base.json").read_text(encoding="utf-8"))
@@ -196,7 +196,7 @@ def test_failing_tests_stop_it(tree):
 def test_only_some_tests(tree):
     append(tree.sample / "launch_modules" / "hello.py", "print('again')\n")
     tree.update("--tests", "tests/cli", "--tests=-x").ok()
-    assert tree.calls() == ["test -- -m not expected_output tests/cli -x"]
+    assert tree.calls() == ["test e2e -- -m not expected_output tests/cli -x"]
 
 
 def test_changed_launch_module(tree):

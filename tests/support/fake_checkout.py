@@ -19,7 +19,8 @@ timeout_s = 60
 [test]
 about = pytest
 each = pytest-files
-command = {python} -m pytest -v --tb=short -rs -o cache_dir={cache} --junit-xml={junit} -m "not slow" {item}
+command = {python} -m pytest -v --tb=short -rs -o cache_dir={cache} --junit-xml={junit} {item}
+marks = not slow
 counts = junit
 
 [echo]
