@@ -25,7 +25,7 @@ const system_libs = [_][]const u8{
     "libarchive", "zlib", "liblzma", "libzstd", "libcrypto", "sqlite3", "libcurl", "jansson", "libutf8proc", "libdeflate",
 };
 const runner_system_libs = [_][]const u8{
-    "libcurl", "sqlite3", "libpq", "libcrypto", "jansson", "libutf8proc", "libmicrohttpd",
+    "libcurl", "sqlite3", "libpq", "libcrypto", "jansson", "libutf8proc", "libmicrohttpd", "libpcre2-8",
 };
 
 pub fn build(b: *std.Build) void {

@@ -14,7 +14,7 @@ KIND ?= coverage
 OUT_kill = zig-out-kill-sanitize
 OUT = $(or $(OUT_$(KIND)),zig-out-$(KIND))
 OBJ = $(OUT)/objects
-LIBRARIES = libarchive zlib liblzma libzstd libcrypto sqlite3 libcurl jansson libutf8proc libdeflate libpq libmicrohttpd
+LIBRARIES = libarchive zlib liblzma libzstd libcrypto sqlite3 libcurl jansson libutf8proc libdeflate libpq libmicrohttpd libpcre2-8
 VERSION := $(shell sed -n 's/^ *\.version = "\(.*\)",/\1/p' build.zig.zon)
 
 FLAGS_coverage = -O1 -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation

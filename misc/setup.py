@@ -45,6 +45,7 @@ PACKAGES = {
         ("libdeflate-dev", "library", "libdeflate"),
         ("libpq-dev", "library", "libpq"),
         ("libmicrohttpd-dev", "library", "libmicrohttpd"),
+        ("libpcre2-dev", "library", "libpcre2-8"),
         ("python3-venv", "module", "ensurepip"),
     ],
     "check": [

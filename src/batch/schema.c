@@ -51,6 +51,7 @@ static const struct lm_keyword keywords[] = {
 	{ "multipleOf", LM_KEYWORD_POSITIVE, false },
 	{ "not", LM_KEYWORD_SCHEMA, true },
 	{ "oneOf", LM_KEYWORD_SCHEMAS, true },
+	{ "pattern", LM_KEYWORD_PATTERN, false },
 	{ "prefixItems", LM_KEYWORD_SCHEMAS, false },
 	{ "properties", LM_KEYWORD_SCHEMA_MAP, false },
 	{ "readOnly", LM_KEYWORD_NOTE, false },
@@ -191,13 +192,33 @@ expected(const struct lm_keyword *keyword, const json_t *value)
 }
 
 static int
+add_pattern(const struct walk *w, const json_t *value, struct lm_err *err)
+{
+	struct lm_schema *schema = w->schema;
+	struct lm_pattern *pattern = nullptr;
+	struct lm_err why = {};
+	if (schema->pattern_count == LM_SCHEMA_PATTERNS_MAX)
+		return lm_err_set(err, LM_E_LIMIT, "more than %d patterns", LM_SCHEMA_PATTERNS_MAX);
+	if (lm_pattern_new(&pattern, (struct lm_str){ json_string_value(value), json_string_length(value) }, &why) < 0) {
+		(void)fail(w, err, "'pattern': %s", why.text);
+		err->code = why.code;
+		return -1;
+	}
+	lm_grow(schema->patterns, schema->pattern_count, schema->pattern_cap);
+	schema->patterns[schema->pattern_count++] = (struct lm_schema_pattern){ value, pattern };
+	return 0;
+}
+
+static int
 check_keyword(const struct walk *w, const char *name, const json_t *value, struct lm_err *err)
 {
 	const struct lm_keyword *keyword = lm_schema_keyword(name);
 	if (keyword == nullptr)
 		return fail(w, err, "unknown keyword '%s'", name);
 	const char *what = expected(keyword, value);
-	return what == nullptr ? 0 : fail(w, err, "'%s' is not %s", name, what);
+	if (what != nullptr)
+		return fail(w, err, "'%s' is not %s", name, what);
+	return keyword->kind == LM_KEYWORD_PATTERN ? add_pattern(w, value, err) : 0;
 }
 
 static int collect(struct walk *w, json_t *node, struct lm_err *err);
@@ -293,6 +314,24 @@ by_address(const void *a, const void *b)
 {
 	const json_t *const *x = a, *const *y = b;
 	return (uintptr_t)*x<(uintptr_t)*y ? -1 : (uintptr_t)*x>(uintptr_t) * y;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const struct lm_schema_pattern *x = a, *y = b;
+	return by_address(&x->value, &y->value);
+}
+
+const struct lm_pattern *
+lm_schema_pattern(const struct lm_schema *schema, const json_t *value)
+{
+	struct lm_schema_pattern wanted = { .value = value };
+	if (schema->pattern_count == 0 || value == nullptr)
+		return nullptr;
+	const struct lm_schema_pattern *found =
+		bsearch(&wanted, schema->patterns, schema->pattern_count, sizeof *schema->patterns, by_value);
+	return found == nullptr ? nullptr : found->pattern;
 }
 
 static size_t
@@ -400,6 +439,8 @@ lm_schema_new(struct lm_schema **out, struct lm_str json, struct lm_err *err)
 	if (collect(&w, schema->root, err) < 0)
 		return -1;
 	qsort(schema->nodes, schema->node_count, sizeof *schema->nodes, by_address);
+	if (schema->pattern_count > 0)
+		qsort(schema->patterns, schema->pattern_count, sizeof *schema->patterns, by_value);
 	if (check_refs(schema, err) < 0 || check_root(schema, err) < 0)
 		return -1;
 	*out = lm_take(&schema);
@@ -413,6 +454,9 @@ lm_schema_free(struct lm_schema *schema)
 		return;
 	json_decref(schema->root);
 	lm_free(schema->nodes);
+	for (size_t i = 0; i < schema->pattern_count; i++)
+		lm_pattern_free(schema->patterns[i].pattern);
+	lm_free(schema->patterns);
 	lm_free(schema);
 }
 

@@ -17,8 +17,9 @@ struct step {
 };
 
 struct check {
-	json_t *root;
+	const struct lm_schema *schema;
 	size_t depth;
+	struct lm_err gave_up; // a pattern took too long: whatever else fits, nothing can be said
 };
 
 static void
@@ -273,13 +274,27 @@ check_count(const json_t *schema, const char *least, const char *most, size_t co
 }
 
 static bool
-check_string(json_t *schema, const json_t *value, const struct step *at, struct lm_err *err)
+check_pattern(struct check *c, const json_t *schema, struct lm_str text, const struct step *at, struct lm_err *err)
+{
+	const struct lm_pattern *pattern = lm_schema_pattern(c->schema, json_object_get(schema, "pattern"));
+	if (pattern == nullptr)
+		return true;
+	struct lm_err why = {};
+	int found = c->gave_up.code != LM_OK ? -1 : lm_pattern_find(pattern, text, &why);
+	if (found < 0 && c->gave_up.code == LM_OK)
+		(void)fail(at, &c->gave_up, "%s", why.text);
+	return found == 1 || fail(at, err, "does not match its pattern");
+}
+
+static bool
+check_string(struct check *c, json_t *schema, const json_t *value, const struct step *at, struct lm_err *err)
 {
 	const char *text = json_string_value(value);
 	size_t count = 0;
 	for (size_t i = 0; i < json_string_length(value); i++)
 		count += ((unsigned char)text[i] & 0xC0) != 0x80;
-	return check_count(schema, "minLength", "maxLength", count, "characters", at, err);
+	return check_count(schema, "minLength", "maxLength", count, "characters", at, err) &&
+		check_pattern(c, schema, (struct lm_str){ text, json_string_length(value) }, at, err);
 }
 
 // ---- arrays and objects
@@ -363,7 +378,7 @@ check_combined(struct check *c, json_t *schema, json_t *value, const struct step
 	const json_t *all = json_object_get(schema, "allOf"), *any = json_object_get(schema, "anyOf");
 	const json_t *one = json_object_get(schema, "oneOf");
 	json_t *none = json_object_get(schema, "not");
-	if (ref != nullptr && !check_schema(c, lm_schema_resolve(c->root, ref), value, at, err))
+	if (ref != nullptr && !check_schema(c, lm_schema_resolve(c->schema->root, ref), value, at, err))
 		return false;
 	for (size_t i = 0; i < json_array_size(all); i++)
 		if (!check_schema(c, json_array_get(all, i), value, at, err))
@@ -391,7 +406,7 @@ check_rules(struct check *c, json_t *schema, json_t *value, const struct step *a
 		return false;
 	if (json_is_number(value) && !check_number(schema, value, at, err))
 		return false;
-	if (json_is_string(value) && !check_string(schema, value, at, err))
+	if (json_is_string(value) && !check_string(c, schema, value, at, err))
 		return false;
 	if (json_is_array(value) && !check_array(c, schema, value, at, err))
 		return false;
@@ -416,8 +431,12 @@ check_schema(struct check *c, json_t *schema, json_t *value, const struct step *
 int
 lm_schema_check(const struct lm_schema *schema, const json_t *value, struct lm_err *err)
 {
-	struct check c = { .root = schema->root };
+	struct check c = { .schema = schema };
 	struct step root = {};
 	// jansson's iterators do not write, but their type says so
-	return check_schema(&c, schema->root, (json_t *)(uintptr_t)value, &root, err) ? 0 : -1;
+	bool good = check_schema(&c, schema->root, (json_t *)(uintptr_t)value, &root, err);
+	if (c.gave_up.code == LM_OK)
+		return good ? 0 : -1;
+	*err = c.gave_up;
+	return -1;
 }

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import subprocess
 
 import jsonschema
@@ -54,6 +55,7 @@ def make_schema(make, depth=0):
         "multipleOf": lambda: make.choice([1, 2, 3, 0.5, 1.5, 0.1]),
         "minLength": lambda: make.randrange(5),
         "maxLength": lambda: make.randrange(5),
+        "pattern": lambda: make.choice(["^a", "^[^a]+$", "o.*t", "[äöü]{2}", "^(yes|x)$", "漢+", "\\S \\S", "^[A-Za-z]*$|😀"]),
         "minItems": lambda: make.randrange(3),
         "maxItems": lambda: make.randrange(3),
         "uniqueItems": lambda: make.choice([True, False]),
@@ -124,6 +126,9 @@ def test_messages(call):
         (under({"multipleOf": 3}), {"v": 4}, "no 3 at /v: is no multiple of what 'multipleOf' says"),
         (under({"minLength": 3}), {"v": "äö"}, "no 3 at /v: has 2 characters, fewer than 3"),
         (under({"maxLength": 1}), {"v": "äö"}, "no 3 at /v: has 2 characters, more than 1"),
+        (under({"pattern": "^a+$"}), {"v": "aab"}, "no 3 at /v: does not match its pattern"),
+        (under({"pattern": "^(a+)+$"}), {"v": "a" * 60 + "b"}, "no 3 at /v: takes too many steps to be compared with its pattern"),
+        (under({"not": {"pattern": "^(a+)+$"}}), {"v": "a" * 60 + "b"}, "no 3 at /v: takes too many steps to be compared with its pattern"),
         (under({"minItems": 1}), {"v": []}, "no 3 at /v: has 0 items, fewer than 1"),
         (under({"maxItems": 1}), {"v": [1, 2]}, "no 3 at /v: has 2 items, more than 1"),
         (under({"uniqueItems": True}), {"v": [1, 2, 1.0]}, "no 3 at /v: has the same item twice"),
@@ -175,6 +180,101 @@ def test_schemas_that_are_refused(call):
     ]  # fmt: skip
     assert call("schema", [[schema, {}] for schema, _ in cases]) == [f"bad 5 {want}" for _, want in cases]
     assert call("schema", [[deep, {}]]) == ["bad 2 more than 20000 schemas, or more than 128 within each other"]
+
+
+# Parts of regular expressions: (as ECMA-262 writes them, as Python does)
+SPACES = "\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
+ATOMS = [("a", "a"), ("b", "b"), ("ä", "ä"), ("-", "-"), (" ", " "), ("#", "#"), (".", "[^\\n\\r\\u2028\\u2029]"),
+         ("\\s", f"[{SPACES}]"), ("\\S", f"[^{SPACES}]"), ("\\d", "[0-9]"), ("\\D", "[^0-9]"), ("\\w", "[0-9A-Za-z_]"),
+         ("\\W", "[^0-9A-Za-z_]"), ("[ab\\s]", f"[ab{SPACES}]"), ("[^\\d\\n]", "[^0-9\\n]"), ("[a-c\\-]", "[a-c\\-]"), ("[]", "(?:(?!))"),
+         ("[^]", "(?s:.)"), ("[\\S\\n]", f"(?:\\n|[^{SPACES}])"), ("[^\\Sa]", f"[{SPACES}]"), ("[[:a]", "[\\[:a]"), ("\\u{e4}", "ä"),
+         ("\\uD83D\\uDE00", "😀"), ("\\x61", "a"), ("\\v", "\\x0b"), ("\\/", "/"), ("[\\b]", "\\x08"), ("\\cJ", "\\n")]  # fmt: skip
+MARKS = [("^", "^"), ("$", "\\Z"), ("\\b", "\\b"), ("\\B", "(?!\\b)")]
+REPEATS = ["", "", "", "*", "+", "?", "{2}", "{1,}", "{0,2}", "*?", "+?"]
+GROUPS = [("(", "("), ("(?:", "(?:"), ("(?<n>", "("), ("(?=", "(?="), ("(?!", "(?!")]
+TEXTS = ["", "a", "b", "ab", "aab", "ba ab", "ä", "😀", "a\n", "\n", "a\nb", "\u00a0", "\ufeff", "\u2028", "\u0085", "\u180e", "0", "a0_", "٣",
+         "é", "-", "[", ":", "a#b", "/", "\x0b", "\x08", "a-c", "  "]  # fmt: skip
+
+
+def make_pattern(make, depth=0):
+    ours = theirs = ""
+    for _ in range(make.randrange(1, 4)):
+        if make.random() < 0.2:
+            parts = make.choice(MARKS)
+            ours, theirs = ours + parts[0], theirs + parts[1]
+            continue
+        repeat = make.choice(REPEATS)
+        if depth < 2 and make.random() < 0.3:
+            begin, inner = make.choice(GROUPS), make_pattern(make, depth + 1)
+            repeat = "" if begin[0] in ("(?=", "(?!") else repeat
+            ours, theirs = f"{ours}{begin[0]}{inner[0]}){repeat}", f"{theirs}{begin[1]}{inner[1]}){repeat}"
+        else:
+            parts = make.choice(ATOMS)
+            ours, theirs = ours + parts[0] + repeat, theirs + parts[1] + repeat
+    if depth < 2 and make.random() < 0.2:
+        other = make_pattern(make, depth + 1)
+        return f"{ours}|{other[0]}", f"{theirs}|{other[1]}"
+    return ours, theirs
+
+
+def test_patterns_against_python(call):
+    make = random.Random(2)
+    patterns = [make_pattern(make) for _ in range(1500)]
+    # Python's \\b is Unicode's, but for ASCII
+    wanted = [re.search(python, text, re.ASCII) is not None for _, python in patterns for text in TEXTS]
+    schemas = [{"type": "object", "properties": {"v": {"pattern": ours}}} for ours, _ in patterns]
+    answers = call("schema", [[schema, {"v": text}] for schema in schemas for text in TEXTS])
+    told = {True: "ok ", False: "no 3 at /v: does not match its pattern"}
+    places = [(ours, text) for ours, _ in patterns for text in TEXTS]
+    wrong = [(place, answer) for place, answer, want in zip(places, answers, wanted) if answer != told[want]]
+    assert wrong == []
+    assert 8000 < sum(wanted) < len(wanted) - 8000
+
+
+def test_patterns_that_are_refused(call):
+    cases = [
+        (1, "'pattern' is not a regular expression"),
+        ("x\\A", "'pattern': character 2: '\\A' is no escape of ECMA-262"),
+        ("ä\\h", "'pattern': character 2: '\\h' is no escape of ECMA-262"),
+        ("\\ä", "'pattern': character 1: a '\\' before a character that needs none"),
+        ("a\\", "'pattern': character 2: '\\' at the end"),
+        ("\\x4", "'pattern': character 1: '\\x' without two hexadecimal digits"),
+        ("\\u12", "'pattern': character 1: '\\u' without four hexadecimal digits"),
+        ("\\u{110000}", "'pattern': character 1: '\\u{' without the number of a character"),
+        ("\\uDE00", "'pattern': character 1: half of a surrogate pair"),
+        ("\\pL", "'pattern': character 1: '\\p' without a property in braces"),
+        ("\\p{Foo}", "'pattern': PCRE2 says: unknown property after \\P or \\p"),
+        ("(a)\\1", "'pattern': character 4: back references are not supported"),
+        ("(?<n>a)\\k<n>", "'pattern': character 8: back references are not supported"),
+        ("(?i)a", "'pattern': character 1: '(?' begins no group of ECMA-262"),
+        ("(?P<n>a)", "'pattern': character 1: '(?' begins no group of ECMA-262"),
+        ("(?>a)", "'pattern': character 1: '(?' begins no group of ECMA-262"),
+        ("(*UCP)a", "'pattern': character 2: '*' has nothing to repeat"),
+        ("a++", "'pattern': character 3: '+' has nothing to repeat"),
+        ("^*", "'pattern': character 2: '*' has nothing to repeat"),
+        ("(?=a)?", "'pattern': character 6: '?' has nothing to repeat"),
+        ("a{2}{3}", "'pattern': character 5: '{' has nothing to repeat"),
+        ("a{,3}", "'pattern': character 2: a '{' that is no repetition: write '\\{' for the character"),
+        ("a{3,2}", "'pattern': character 2: a repetition whose end is before its beginning"),
+        ("a{65536}", "'pattern': character 2: a repetition of more than 65535"),
+        ("(a", "'pattern': '(' is not closed"),
+        ("a)", "'pattern': character 2: ')' closes nothing"),
+        ("[a", "'pattern': character 1: '[' is not closed"),
+        ("[z-a]", "'pattern': character 2: a range whose end is before its beginning"),
+        ("[\\w-.]", "'pattern': character 2: a range from a set of characters: write '\\-' for the character"),
+        ("[a-\\d]", "'pattern': character 2: a range to a set of characters: write '\\-' for the character"),
+        ("(?<=a+)b", "'pattern': PCRE2 says: lookbehind assertion is not fixed length"),
+    ]  # fmt: skip
+    schemas = [{"type": "object", "properties": {"v": {"pattern": pattern}}} for pattern, _ in cases]
+    got = call("schema", [[schema, {}] for schema in schemas])
+    assert got == [f"bad 5 {want} at /properties/v" for _, want in cases]
+    large = [("(" * 101 + ")" * 101, "more than 100 groups within each other"), ("a" * 16385, "more than 16384 bytes"),
+             ("((a{1000}){1000}){1000}", None)]  # fmt: skip
+    got = call("schema", [[{"type": "object", "pattern": pattern}, {}] for pattern, _ in large])
+    assert got == ["bad 2 'pattern': more than 100 groups within each other at /", "bad 2 'pattern': more than 16384 bytes at /",
+                   "bad 5 'pattern': PCRE2 says: regular expression is too large at /"]  # fmt: skip
+    many = {"type": "object", "properties": {f"p{i}": {"pattern": "a"} for i in range(501)}}
+    assert call("schema", [[many, {}]]) == ["bad 2 more than 500 patterns"]
 
 
 def test_a_schema_of_pydantic(call):
