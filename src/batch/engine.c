@@ -239,6 +239,7 @@ lm_engine_step(struct lm_engine *engine, struct lm_engine_progress *progress, st
 	int rc = lm_engine_loop(engine, 0, true, err);
 	if (rc < 0)
 		return -1;
+	engine->one_round = false; // what had its turn is due again
 	int64_t next_ms = lm_engine_next_ms(engine);
 	if (next_ms != INT64_MAX)
 		next_ms += lm_clock_now_ms() - lm_engine_now_ms(engine);

@@ -113,6 +113,7 @@ still_running(struct lm_engine *engine, struct lm_work *work, const struct lm_ba
 {
 	bool news = !lm_cstr_equal(work->status, status->status);
 
+	work->polled = true;
 	if (work->poll_ms > engine->config.poll_interval_ms)
 		work->poll_ms = engine->config.poll_interval_ms;
 	work->next_at_ms = lm_engine_now_ms(engine) + (int64_t)work->poll_ms;

@@ -115,6 +115,15 @@ go_on(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 	return takes_long ? 1 : 0;
 }
 
+// One round polls a batch once. Where a call takes longer than the time between two polls, and there are some batches, another poll
+// would be due each time that one comes back, and the round would go on until they have ended.
+static bool
+has_had_its_turn(const struct lm_engine *engine, const struct lm_work *work)
+{
+	bool cancel = engine->run.control == LM_CONTROL_CANCELLED && !work->cancel_asked;
+	return engine->one_round && work->polled && work->state == LM_BATCH_ACTIVE && !cancel;
+}
+
 static int
 go_on_with_works(struct lm_engine *engine, bool *any, struct lm_err *err)
 {
@@ -122,7 +131,8 @@ go_on_with_works(struct lm_engine *engine, bool *any, struct lm_err *err)
 
 	for (size_t i = 0; i < engine->work_count; i++) {
 		struct lm_work *work = &engine->works[i];
-		if (work->busy || work->gone || work->parked || work->next_at_ms > lm_engine_now_ms(engine))
+		if (work->busy || work->gone || work->parked || work->next_at_ms > lm_engine_now_ms(engine) ||
+			has_had_its_turn(engine, work))
 			continue;
 		if (lm_calls_running(engine->calls) >= calls_max && work->state != LM_BATCH_FETCHED)
 			continue;
@@ -203,7 +213,7 @@ lm_engine_next_ms(const struct lm_engine *engine)
 	}
 	for (size_t i = 0; i < engine->work_count; i++) {
 		const struct lm_work *work = &engine->works[i];
-		if (!work->busy && !work->gone && !work->parked && work->next_at_ms < next)
+		if (!work->busy && !work->gone && !work->parked && !has_had_its_turn(engine, work) && work->next_at_ms < next)
 			next = work->next_at_ms;
 	}
 	return next;
@@ -265,6 +275,8 @@ lm_engine_loop(struct lm_engine *engine, int64_t deadline_ms, bool one_round, st
 {
 	engine->one_round = one_round;
 	engine->stopping = false;
+	for (size_t i = 0; i < engine->work_count; i++)
+		engine->works[i].polled = false;
 	if (deadline_ms > 0)
 		deadline_ms += lm_engine_now_ms(engine) - lm_clock_now_ms();
 	for (bool any = false;; any = false) {

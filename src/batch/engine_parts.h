@@ -111,6 +111,7 @@ struct lm_work {
 	bool no_room;      // the scope had no room at last
 	bool cancel_asked; // at the provider
 	bool parked;       // its calls failed for good: nothing more is done with it in this process
+	bool polled;       // in this round, and it had not ended
 	bool gone;         // released, done, or another process's by now: forgotten at the end of the turn
 };
 

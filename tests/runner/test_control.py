@@ -61,6 +61,17 @@ def polled(provider, more=3):
         pass
 
 
+def test_one_step_polls_each_batch_once(runner, provider):
+    # calls that take longer than the interval, at times that differ: another one is due whenever one comes back
+    provider.faults({**SLOW, "polls": 40}, {"on": "*.batches.get", "do": "delay", "ms": 45, "every": 2},
+                    {"on": "*.batches.get", "do": "delay", "ms": 75})
+    runner.start(rows(4), max_requests=1, poll_interval_sec=600).ok()
+    before = len(calls(provider, "batches.get"))
+    told = runner("step", run_id="r", poll_interval=0.01).json()
+    assert told["active_batches"] == 4
+    assert len(calls(provider, "batches.get")) == before + 4
+
+
 def test_pause_stops_polls_and_submissions(runner, provider, background):
     provider.faults(SLOW)
     runner.start(rows(4), max_requests=2).ok()
