@@ -142,12 +142,13 @@ lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_e
 		lm_random_hex(random, LM_TEMP_RANDOM_DIGITS);
 		LM_AUTO(lm_free_ptr) char *name = lm_format("%s%s", prefix, random);
 		LM_AUTO(lm_free_ptr) char *path = lm_path_join(parent, name);
-		if (mkdir(path, 0700) == 0 && chmod(path, 0700) == 0) {
+		bool made = mkdir(path, 0700) == 0;
+		if (made && chmod(path, 0700) == 0) {
 			LM_KILL_POINT("folder: temporary one made");
 			*out = lm_take(&path);
 			return 0;
 		}
-		if (errno != EEXIST)
+		if (errno != (made ? ENOENT : EEXIST)) // a sweep may be quicker than chmod
 			break;
 	}
 	return lm_fd_fail(err, errno, "make a temporary folder in", parent);

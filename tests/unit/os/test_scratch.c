@@ -5,6 +5,7 @@
 #include "os/file.h"
 #include "os/scratch.h"
 
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 
@@ -58,12 +59,43 @@ sweeps_those_of_the_dead(void **state)
 	assert_true(lm_file_exists(second.path));
 }
 
+static void *
+make_many(void *parent)
+{
+	static int failures[1];
+	struct lm_err err = {};
+	for (int i = 0; i < 100; i++) {
+		LM_AUTO(lm_scratch_remove) struct lm_scratch scratch = {};
+		if (lm_scratch_make(parent, "work-", &scratch, &err) < 0 || !lm_file_exists(scratch.path))
+			return failures;
+	}
+	return nullptr;
+}
+
+// Each sweeps the others' folders in the instant before those are locked.
+static void
+made_by_many_threads(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	pthread_t threads[4];
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], nullptr, make_many, folder.path), 0);
+	for (size_t i = 0; i < LM_COUNT(threads); i++) {
+		void *failed = nullptr;
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(makes_and_removes),
 		cmocka_unit_test(sweeps_those_of_the_dead),
+		cmocka_unit_test(made_by_many_threads),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
