@@ -145,6 +145,7 @@ lm_lock_free(struct lm_lock *lock)
 	if (!lock->held)
 		return;
 	(void)ftruncate(lock->fd, 0);
+	(void)flock(lock->fd, LOCK_UN); // closing would not do while a child that another thread forks has a copy
 	(void)close(lock->fd);
 	*lock = (struct lm_lock){};
 }

@@ -84,6 +84,26 @@ takes_and_frees(void **state)
 	assert_false(lock.held);
 }
 
+// A child that another thread forks has a copy of the descriptor for a moment.
+static void
+free_although_a_copy_is_open(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	struct lm_lock lock = {};
+	struct told told = { .cancel = true };
+	struct lm_sink sink = { on_event, &told };
+	struct lm_err err = {};
+
+	(void)state;
+	assert_int_equal(lm_lock_take(&lock, folder_at(&folder, "lock"), "x", nullptr, &err), 0);
+	int copy = dup(lock.fd);
+	lm_lock_free(&lock);
+	assert_int_equal(lm_lock_take(&lock, folder_at(&folder, "lock"), "y", &sink, &err), 0);
+	assert_string_equal(lm_buf_cstr(&told.text), "");
+	lm_lock_free(&lock);
+	(void)close(copy);
+}
+
 static void
 waits_for_another_process(void **state)
 {
@@ -253,6 +273,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_and_frees),
+		cmocka_unit_test(free_although_a_copy_is_open),
 		cmocka_unit_test(waits_for_another_process),
 		cmocka_unit_test(a_killed_holder_holds_nothing),
 		cmocka_unit_test(an_interruption_ends_the_wait),
