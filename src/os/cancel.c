@@ -1,4 +1,4 @@
-// Interruption: a flag, and an eventfd that wakes whoever waits in poll.
+// Interruption: a flag, and an eventfd that wakes whoever waits in poll; for the process, and for a thread.
 #include "os/cancel.h"
 
 #include <errno.h>
@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 static atomic_bool requested;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int event_fd = -1;
+static thread_local struct lm_cancel_scope *innermost;
 
 static void
 make_event(void)
@@ -25,7 +27,7 @@ int
 lm_cancel_fd(void)
 {
 	(void)pthread_once(&once, make_event);
-	return event_fd;
+	return innermost != nullptr && innermost->fd >= 0 ? innermost->fd : event_fd;
 }
 
 // Async-signal-safe once the eventfd is there.
@@ -69,21 +71,25 @@ lm_cancel_install(void)
 void
 lm_cancel_request(void)
 {
-	(void)lm_cancel_fd();
+	(void)pthread_once(&once, make_event); // and nothing of a thread's own: this may be a signal handler
 	raise_flag();
 }
 
 bool
 lm_cancel_requested(void)
 {
-	return atomic_load(&requested);
+	bool found = atomic_load(&requested);
+	for (struct lm_cancel_scope *scope = innermost; scope != nullptr && !found; scope = scope->outer)
+		found = atomic_load(&scope->requested);
+	return found;
 }
 
 void
 lm_cancel_reset(void)
 {
 	uint64_t count;
-	(void)!read(lm_cancel_fd(), &count, sizeof count);
+	(void)pthread_once(&once, make_event);
+	(void)!read(event_fd, &count, sizeof count);
 	atomic_store(&requested, false);
 }
 
@@ -93,4 +99,53 @@ lm_cancel_check(struct lm_err *err)
 	if (!lm_cancel_requested())
 		return 0;
 	return lm_err_set(err, LM_E_INTERRUPTED, "interrupted");
+}
+
+// A descriptor that is readable when one of the two is, or -1.
+static int
+either(int a, int b)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = a < 0 || b < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, a, &event) == 0 && epoll_ctl(fd, EPOLL_CTL_ADD, b, &event) == 0)
+		return fd;
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+void
+lm_cancel_enter(struct lm_cancel_scope *scope)
+{
+	atomic_init(&scope->requested, false);
+	scope->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	scope->fd = either(scope->event_fd, lm_cancel_fd());
+	scope->outer = innermost;
+	innermost = scope;
+}
+
+void
+lm_cancel_leave(struct lm_cancel_scope *scope)
+{
+	innermost = scope->outer;
+	if (scope->fd >= 0)
+		(void)close(scope->fd);
+	if (scope->event_fd >= 0)
+		(void)close(scope->event_fd);
+}
+
+void
+lm_cancel_scope_request(struct lm_cancel_scope *scope)
+{
+	uint64_t one = 1;
+	atomic_store(&scope->requested, true);
+	(void)!write(scope->event_fd, &one, sizeof one);
+}
+
+void
+lm_cancel_scope_reset(struct lm_cancel_scope *scope)
+{
+	uint64_t count;
+	(void)!read(scope->event_fd, &count, sizeof count);
+	atomic_store(&scope->requested, false);
 }

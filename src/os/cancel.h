@@ -4,6 +4,8 @@
 #include "base/base.h"
 #include "base/err.h"
 
+#include <stdatomic.h>
+
 void lm_cancel_install(void);   // install the signal handlers (programs only); a second signal ends us at once
 void lm_cancel_request(void);   // as a signal would
 bool lm_cancel_requested(void);
@@ -12,3 +14,16 @@ int lm_cancel_fd(void);
 void lm_cancel_reset(void); // tests
 // -1 with LM_E_INTERRUPTED when requested, else 0.
 [[nodiscard]] int lm_cancel_check(struct lm_err *err);
+
+// What one thread does can be called off too: for that thread, between enter and leave, the three above answer as if the whole
+// process were interrupted. Scopes nest. Not for threads that it starts meanwhile.
+struct lm_cancel_scope {
+	atomic_bool requested;
+	int event_fd, fd; // readable when it is requested; when it or what is around it is. -1 for want of descriptors: what
+			  // waits is then not woken, and notices at its next look
+	struct lm_cancel_scope *outer;
+};
+void lm_cancel_enter(struct lm_cancel_scope *scope); // by the thread itself
+void lm_cancel_leave(struct lm_cancel_scope *scope);
+void lm_cancel_scope_request(struct lm_cancel_scope *scope); // by any thread, while it is entered
+void lm_cancel_scope_reset(struct lm_cancel_scope *scope);

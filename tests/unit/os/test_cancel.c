@@ -3,7 +3,9 @@
 #include "os/cancel.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,12 +113,102 @@ requests(void **state)
 	assert_int_equal(lm_cancel_check(&err), 0);
 }
 
+static bool
+is_readable(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	return poll(&poll_fd, 1, 0) == 1;
+}
+
+static void *
+is_requested(void *found)
+{
+	*(bool *)found = lm_cancel_requested() || is_readable(lm_cancel_fd());
+	return nullptr;
+}
+
+// Whether it is requested for a thread other than this one.
+static bool
+elsewhere(void)
+{
+	pthread_t thread;
+	bool found = false;
+	assert_int_equal(pthread_create(&thread, nullptr, is_requested, &found), 0);
+	assert_int_equal(pthread_join(thread, nullptr), 0);
+	return found;
+}
+
+static void
+for_one_thread(void **state)
+{
+	struct lm_cancel_scope outer = {}, inner = {};
+	struct lm_err err = {};
+	(void)state;
+	lm_cancel_enter(&outer);
+	lm_cancel_enter(&inner);
+	assert_false(lm_cancel_requested());
+	assert_false(is_readable(lm_cancel_fd()));
+	lm_cancel_scope_request(&inner);
+	assert_int_equal(lm_cancel_check(&err), -1);
+	assert_int_equal(err.code, LM_E_INTERRUPTED);
+	assert_true(is_readable(lm_cancel_fd()));
+	assert_false(elsewhere());
+	lm_cancel_scope_reset(&inner);
+	assert_int_equal(lm_cancel_check(&err), 0);
+	assert_false(is_readable(lm_cancel_fd()));
+	lm_cancel_scope_request(&outer); // holds inside it too
+	assert_true(lm_cancel_requested());
+	assert_true(is_readable(lm_cancel_fd()));
+	lm_cancel_leave(&inner);
+	assert_true(lm_cancel_requested());
+	assert_true(is_readable(lm_cancel_fd()));
+	lm_cancel_scope_reset(&outer);
+	lm_cancel_request(); // so does that of the process
+	assert_true(lm_cancel_requested());
+	assert_true(is_readable(lm_cancel_fd()));
+	assert_true(elsewhere());
+	lm_cancel_reset();
+	assert_false(lm_cancel_requested());
+	assert_false(is_readable(lm_cancel_fd()));
+	lm_cancel_scope_request(&outer);
+	lm_cancel_leave(&outer);
+	assert_false(lm_cancel_requested());
+	assert_false(is_readable(lm_cancel_fd()));
+}
+
+// Then nobody is woken, but who looks sees it.
+static void
+for_one_thread_without_descriptors(void)
+{
+	struct lm_cancel_scope scope = {};
+	struct rlimit limit = {};
+	(void)lm_cancel_fd();
+	require(getrlimit(RLIMIT_NOFILE, &limit) == 0, 1);
+	limit.rlim_cur = 0;
+	require(setrlimit(RLIMIT_NOFILE, &limit) == 0, 1);
+	lm_cancel_enter(&scope);
+	require(!lm_cancel_requested(), 2);
+	lm_cancel_scope_request(&scope);
+	require(lm_cancel_requested() && lm_cancel_fd() >= 0, 3);
+	lm_cancel_leave(&scope);
+	require(!lm_cancel_requested(), 4);
+}
+
+static void
+without_descriptors(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(for_one_thread_without_descriptors), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signals),
 		cmocka_unit_test(requests),
+		cmocka_unit_test(for_one_thread),
+		cmocka_unit_test(without_descriptors),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

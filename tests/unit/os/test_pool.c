@@ -5,6 +5,7 @@
 #include "os/cancel.h"
 #include "os/pool.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -106,6 +107,126 @@ interruption_stops_it(void **state)
 	lm_cancel_reset();
 }
 
+// Tasks that need others: 1 and 2 need 0, 3 needs nothing, 4 needs 1 and 3.
+enum { ORDERED = 5 };
+
+static const size_t zero[] = { 0 }, one_and_three[] = { 3, 1 };
+static const struct lm_pool_needs diamond[ORDERED] = { {}, { zero, 1 }, { zero, 1 }, {}, { one_and_three, 2 } };
+
+struct ordered {
+	atomic_bool done[ORDERED], begun[ORDERED];
+	unsigned fails;                 // a bit per task
+	int waits_for[ORDERED];         // a task whose end this one waits for, when the bit is set
+	unsigned waits, called_off;     // a bit per task: it waits so; it waits until it is called off
+	atomic_uint total, before_time; // runs; of them, before what they need was done
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+};
+
+static int
+ordered_task(void *context, size_t index, struct lm_err *err)
+{
+	struct ordered *ordered = context;
+	unsigned bit = 1u << index;
+	int rc = 0;
+	atomic_fetch_add(&ordered->total, 1);
+	for (size_t i = 0; i < diamond[index].count; i++)
+		if (!ordered->done[diamond[index].items[i]])
+			atomic_fetch_add(&ordered->before_time, 1);
+	(void)pthread_mutex_lock(&ordered->mutex);
+	ordered->begun[index] = true;
+	(void)pthread_cond_broadcast(&ordered->changed);
+	while ((ordered->waits & bit) != 0 && !ordered->begun[ordered->waits_for[index]])
+		(void)pthread_cond_wait(&ordered->changed, &ordered->mutex);
+	(void)pthread_mutex_unlock(&ordered->mutex);
+	if ((ordered->called_off & bit) != 0) {
+		struct pollfd fd = { .fd = lm_cancel_fd(), .events = POLLIN };
+		assert_int_equal(poll(&fd, 1, -1), 1);
+		assert_true(lm_cancel_requested());
+		rc = lm_cancel_check(err);
+	} else if ((ordered->fails & bit) != 0) {
+		rc = lm_err_set(err, LM_E_SYNTAX, "task %zu failed", index);
+	}
+	ordered->done[index] = rc == 0;
+	return rc;
+}
+
+static int
+run_ordered(unsigned jobs, struct ordered *ordered, struct lm_err *err)
+{
+	(void)pthread_mutex_init(&ordered->mutex, nullptr);
+	(void)pthread_cond_init(&ordered->changed, nullptr);
+	int rc = lm_pool_run_ordered(jobs, ORDERED, diamond, ordered_task, ordered, err);
+	(void)pthread_cond_destroy(&ordered->changed);
+	(void)pthread_mutex_destroy(&ordered->mutex);
+	assert_int_equal(ordered->before_time, 0);
+	assert_false(lm_cancel_requested());
+	return rc;
+}
+
+static void
+what_is_needed_comes_first(void **state)
+{
+	(void)state;
+	for (unsigned jobs = 0; jobs <= 8; jobs++) {
+		struct ordered ordered = {};
+		struct lm_err err = {};
+		assert_int_equal(run_ordered(jobs, &ordered, &err), 0);
+		assert_int_equal(ordered.total, ORDERED);
+	}
+	// 0 ends when 3 has begun, 1 when 2 has: those that need nothing of each other run at the same time
+	struct ordered ordered = { .waits = 1 | 2, .waits_for = { 3, 2 } };
+	struct lm_err err = {};
+	assert_int_equal(run_ordered(2, &ordered, &err), 0);
+	assert_int_equal(ordered.total, ORDERED);
+	assert_int_equal(lm_pool_run_ordered(4, 0, diamond, ordered_task, &ordered, &err), 0);
+}
+
+// The first failure in order is told, and what comes before it is still begun; what comes after it is not, or called off.
+static void
+ordered_failures(void **state)
+{
+	static const struct {
+		const char *row, *text;
+		struct ordered ordered;
+		unsigned jobs, total;
+	} rows[] = {
+		{ "one job", "task 1 failed", { .fails = 1u << 1 | 1u << 2 | 1u << 3 }, 1, 2 },
+		{ "nobody else", "task 0 failed", { .fails = 1 }, 1, 1 },
+		{ "what needs it", "task 0 failed", { .fails = 1, .waits = 1, .waits_for = { 3 } }, 2, 2 },
+		{ "the last fails alone", "task 4 failed", { .fails = 1u << 4 }, 3, 5 },
+		// 3 fails while 0 runs: 1 and 2 come before it, and begin after that
+		{ "an earlier one fails later", "task 2 failed", { .fails = 1u << 2 | 1u << 3, .waits = 1, .waits_for = { 3 } },
+			2, 4 },
+		{ "a later one is called off", "task 0 failed",
+			{ .fails = 1, .waits = 1, .waits_for = { 3 }, .called_off = 1u << 3 }, 2, 2 },
+		{ "one of two that run", "task 1 failed",
+			{ .fails = 1u << 1, .waits = 1u << 1, .waits_for = { [1] = 2 }, .called_off = 1u << 2 }, 2, 3 },
+	};
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(rows); i++) {
+		struct ordered ordered = rows[i].ordered;
+		struct lm_err err = {};
+		row_int_equal(rows[i].row, run_ordered(rows[i].jobs, &ordered, &err), -1);
+		row_int_equal(rows[i].row, err.code, LM_E_SYNTAX);
+		row_str_equal(rows[i].row, err.text, rows[i].text);
+		row_int_equal(rows[i].row, ordered.total, rows[i].total);
+	}
+}
+
+static void
+interruption_stops_ordered_ones(void **state)
+{
+	struct ordered ordered = { .called_off = 1 | 1u << 3 };
+	struct lm_err err = {};
+	(void)state;
+	lm_cancel_request();
+	assert_int_equal(lm_pool_run_ordered(2, ORDERED, diamond, ordered_task, &ordered, &err), -1);
+	assert_int_equal(err.code, LM_E_INTERRUPTED);
+	assert_int_equal(ordered.total, 0);
+	lm_cancel_reset();
+}
+
 static void
 counts_the_affinity(void **state)
 {
@@ -172,6 +293,9 @@ main(void)
 		cmocka_unit_test(runs_at_the_same_time),
 		cmocka_unit_test(lowest_failure_is_told),
 		cmocka_unit_test(interruption_stops_it),
+		cmocka_unit_test(what_is_needed_comes_first),
+		cmocka_unit_test(ordered_failures),
+		cmocka_unit_test(interruption_stops_ordered_ones),
 		cmocka_unit_test(counts_the_affinity),
 		cmocka_unit_test(reads_the_quota),
 	};
