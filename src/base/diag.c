@@ -79,6 +79,18 @@ lm_diags_format(const struct lm_diags *diags, struct lm_buf *out)
 }
 
 void
+lm_diags_move(struct lm_diags *to, struct lm_diags *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		lm_grow(to->items, to->count, to->cap);
+		to->items[to->count++] = from->items[i];
+	}
+	to->errors += from->errors;
+	from->count = 0; // they are not its own any more
+	lm_diags_release(from);
+}
+
+void
 lm_diags_release(struct lm_diags *diags)
 {
 	for (size_t i = 0; i < diags->count; i++) {

@@ -24,4 +24,6 @@ void lm_diags_add(struct lm_diags *diags, bool warning, const char *file, uint32
 // Append "file:line:column: error: layer 'x': text\n" for each, without what is not known; files in the order in which they were
 // found faulty, then by line and column.
 void lm_diags_format(const struct lm_diags *diags, struct lm_buf *out);
+// Move all of `from` behind those of `to`.
+void lm_diags_move(struct lm_diags *to, struct lm_diags *from);
 void lm_diags_release(struct lm_diags *diags);

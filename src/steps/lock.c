@@ -2,6 +2,7 @@
 
 #include "os/cancel.h"
 #include "os/clock.h"
+#include "os/pool.h"
 #include "steps/amend.h"
 #include "steps/indexed.h"
 #include "steps/lock_files.h"
@@ -98,35 +99,47 @@ fill_meta(const struct lm_project *project, size_t index, const struct lm_buf *t
 		&project->spec.layers[index], old->present ? &old->meta : nullptr, &old->inputs, lm_buf_view(text), now, meta);
 }
 
-// Judge one layer's lock from its files as they are now.
-static int
-judge_files(struct lm_project *project, size_t index, struct lm_err *err)
-{
-	LM_AUTO(lm_free_ptr) char *lock_path = lm_project_lock_path(project, index, "pylock");
-	LM_AUTO(lm_free_ptr) char *meta_path = lm_project_lock_path(project, index, "meta");
-	LM_AUTO(lm_free_ptr) char *lock_text = nullptr, *meta_text = nullptr;
-	size_t errors = project->diags.errors;
-	if (lm_project_read_lock_files(project, index, &lock_text, &meta_text, err) < 0)
-		return -1;
-	lm_layer_lock_judge(&project->spec, index, project->locks, lock_text, meta_text, project->modules[index].hash,
-		&project->diags, lock_path, meta_path);
-	return project->diags.errors == errors ? 0 : lm_project_damaged(err);
-}
+// What comes of one layer. Only its own task writes to it, and to its lock in the project, which the tasks of the layers above read
+// when it is done.
+struct outcome {
+	struct lm_diags diags; // findings about its files
+	bool changed; // its lock file is another one
+	bool failed;
+};
 
-// What is new about the locks, until all of them are written.
-struct fresh {
-	struct lm_lock_files *files; // one per layer of the spec; empty where nothing is new
-	bool *changed;               // per layer: its lock file is another one
+struct run {
+	struct lm_project *project;
+	const struct lm_lock_options *options;
+	struct lm_lock_files *files; // one per layer of the spec, until all of them are written; empty where nothing is new
+	struct outcome *outcomes; // one per layer
+	struct lm_pool_needs *needs; // one per layer: those below
 	size_t count;
 };
 
 static void
-release_fresh(struct fresh *fresh)
+release_run(struct run *run)
 {
-	for (size_t i = 0; i < fresh->count; i++)
-		lm_lock_files_release(&fresh->files[i]);
-	lm_free(fresh->files);
-	lm_free(fresh->changed);
+	for (size_t i = 0; i < run->count; i++) {
+		lm_lock_files_release(&run->files[i]);
+		lm_diags_release(&run->outcomes[i].diags);
+	}
+	lm_free(run->files);
+	lm_free(run->outcomes);
+	lm_free(run->needs);
+}
+
+// Judge one layer's lock from its files as they are now.
+static int
+judge_files(struct lm_project *project, size_t index, struct lm_diags *diags, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *lock_path = lm_project_lock_path(project, index, "pylock");
+	LM_AUTO(lm_free_ptr) char *meta_path = lm_project_lock_path(project, index, "meta");
+	LM_AUTO(lm_free_ptr) char *lock_text = nullptr, *meta_text = nullptr;
+	if (lm_project_read_lock_files(project, index, &lock_text, &meta_text, err) < 0)
+		return -1;
+	lm_layer_lock_judge(&project->spec, index, project->locks, lock_text, meta_text, project->modules[index].hash, diags,
+		lock_path, meta_path);
+	return diags->errors == 0 ? 0 : lm_project_damaged(err);
 }
 
 static int
@@ -141,11 +154,12 @@ make_lock(struct lm_project *project, size_t index, bool reset, struct lm_pylock
 }
 
 static int
-lock_layer(struct lm_project *project, size_t index, bool forced, bool reset, struct fresh *fresh, struct lm_err *err)
+lock_layer(struct run *run, size_t index, bool forced, bool reset, struct lm_err *err)
 {
+	struct lm_project *project = run->project;
 	const struct lm_layer_lock *old = &project->locks[index];
 	LM_AUTO(lm_pylock_release) struct lm_pylock lock = {};
-	struct lm_lock_files *files = &fresh->files[index];
+	struct lm_lock_files *files = &run->files[index];
 	struct lm_lock_meta meta = {};
 	const struct lm_pylock *current = &lock;
 	if (old->present && !old->valid && !old->needs_resolve && !reset && !forced)
@@ -156,9 +170,9 @@ lock_layer(struct lm_project *project, size_t index, bool forced, bool reset, st
 	fill_meta(project, index, &files->pylock, &meta);
 	lm_lock_meta_format(&meta, &files->meta);
 	lm_lock_files_summarize(&project->spec.layers[index], current, files);
-	fresh->changed[index] = !old->present || !lm_cstr_equal(old->meta.requirements_hash, meta.requirements_hash);
+	run->outcomes[index].changed = !old->present || !lm_cstr_equal(old->meta.requirements_hash, meta.requirements_hash);
 	lm_layer_lock_judge(&project->spec, index, project->locks, files->pylock.ptr, files->meta.ptr,
-		project->modules[index].hash, &project->diags, "the new lock", "the new meta file");
+		project->modules[index].hash, &run->outcomes[index].diags, "the new lock", "the new meta file");
 	if (!project->locks[index].valid)
 		return lm_err_set(err, LM_E_SPEC, "the new lock is not valid: it %s", project->locks[index].reason);
 	return 0;
@@ -193,34 +207,67 @@ has_work(const struct lm_project *project, const struct lm_lock_options *options
 	return false;
 }
 
-// All layers in order, those that are not selected too: whether they still fit the new locks below them decides what may
-// stand on them.
 static int
-lock_layers(struct lm_project *project, const struct lm_lock_options *options, struct fresh *fresh, struct lm_err *err)
+do_layer(struct run *run, size_t index, struct lm_err *err)
 {
-	for (size_t i = 0; i < project->spec.layer_count; i++) {
-		unsigned operations = options->operations[i];
-		const struct lm_layer_spec *layer = &project->spec.layers[i];
-		bool forced = (operations & LM_OP_LOCK) != 0, reset = (operations & LM_OP_RESET_LOCK) != 0;
-		if (judge_files(project, i, err) < 0)
-			return lm_err_wrap(err, "layer '%s'", layer->name);
-		if ((operations & (LM_OP_LOCK | LM_OP_LOCK_IF_NEEDED)) == 0 || (project->locks[i].valid && !forced && !reset))
-			continue;
-		lm_emit_begin(&project->settings.sink, "lock", layer->build_name, 0);
-		if (check_lower(project, i, err) < 0 || lock_layer(project, i, forced, reset, fresh, err) < 0)
-			return lm_err_wrap(err, "layer '%s'", layer->name);
+	struct lm_project *project = run->project;
+	unsigned operations = run->options->operations[index];
+	bool forced = (operations & LM_OP_LOCK) != 0, reset = (operations & LM_OP_RESET_LOCK) != 0;
+	if (judge_files(project, index, &run->outcomes[index].diags, err) < 0)
+		return -1;
+	if ((operations & (LM_OP_LOCK | LM_OP_LOCK_IF_NEEDED)) == 0 || (project->locks[index].valid && !forced && !reset))
+		return 0;
+	lm_emit_begin(&project->settings.sink, "lock", project->spec.layers[index].build_name, 0);
+	return check_lower(project, index, err) < 0 ? -1 : lock_layer(run, index, forced, reset, err);
+}
+
+static int
+run_layer(void *context, size_t index, struct lm_err *err)
+{
+	struct run *run = context;
+	if (do_layer(run, index, err) == 0)
+		return 0;
+	run->outcomes[index].failed = true;
+	return lm_err_wrap(err, "layer '%s'", run->project->spec.layers[index].name);
+}
+
+// Findings in the order of the layers, as far as the first one that failed.
+static void
+collect_findings(struct run *run)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		lm_diags_move(&run->project->diags, &run->outcomes[i].diags);
+		if (run->outcomes[i].failed)
+			return;
 	}
-	return 0;
+}
+
+// All layers, each when those below it are done; those that are not selected too: whether they still fit the new locks below
+// them decides what may stand on them.
+static int
+lock_layers(struct run *run, struct lm_err *err)
+{
+	enum { LAYERS_AT_ONCE = 8 }; // a resolver takes a hundred megabytes, and itself asks an index for fifty things at once
+	unsigned jobs = run->project->settings.jobs;
+	for (size_t i = 0; i < run->count; i++) {
+		const struct lm_layer_spec *layer = &run->project->spec.layers[i];
+		run->needs[i] = (struct lm_pool_needs){ .items = layer->lower, .count = layer->lower_count };
+	}
+	int rc =
+		lm_pool_run_ordered(jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE, run->count, run->needs, run_layer, run, err);
+	collect_findings(run);
+	return rc;
 }
 
 static void
-report(const struct lm_project *project, const struct fresh *fresh)
+report(const struct run *run)
 {
-	for (size_t i = 0; i < fresh->count; i++) {
+	const struct lm_project *project = run->project;
+	for (size_t i = 0; i < run->count; i++) {
 		size_t packages = project->locks[i].pylock.package_count;
-		if (fresh->files[i].meta.len > 0)
+		if (run->files[i].meta.len > 0)
 			lm_emit_end(&project->settings.sink, "lock", project->spec.layers[i].build_name, "%zu package%s%s",
-				packages, packages == 1 ? "" : "s", fresh->changed[i] ? "" : ", unchanged");
+				packages, packages == 1 ? "" : "s", run->outcomes[i].changed ? "" : ", unchanged");
 	}
 }
 
@@ -229,16 +276,19 @@ lm_step_lock(struct lm_project *project, const struct lm_lock_options *options, 
 {
 	size_t count = project->spec.layer_count;
 	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
-	LM_AUTO(release_fresh)
-	struct fresh fresh = { .files = lm_alloc_array(count, sizeof(struct lm_lock_files)),
-		.changed = lm_alloc_array(count, sizeof(bool)),
+	LM_AUTO(release_run)
+	struct run run = { .project = project,
+		.options = options,
+		.files = lm_alloc_array(count, sizeof(struct lm_lock_files)),
+		.outcomes = lm_alloc_array(count, sizeof(struct outcome)),
+		.needs = lm_alloc_array(count, sizeof(struct lm_pool_needs)),
 		.count = count };
 
 	if (!has_work(project, options))
 		return 0;
-	if (lm_project_hold(project, "locking", nullptr, &hold, err) < 0 || lock_layers(project, options, &fresh, err) < 0 ||
-		lm_cancel_check(err) < 0 || lm_lock_files_write(project, fresh.files, err) < 0)
+	if (lm_project_hold(project, "locking", nullptr, &hold, err) < 0 || lock_layers(&run, err) < 0 ||
+		lm_cancel_check(err) < 0 || lm_lock_files_write(project, run.files, err) < 0)
 		return -1;
-	report(project, &fresh);
+	report(&run);
 	return 0;
 }

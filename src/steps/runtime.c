@@ -8,6 +8,7 @@
 #include "os/path.h"
 #include "steps/uv.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum { RUNTIME_MAX_BYTES = 1024 * 1024 * 1024 };
@@ -192,9 +193,9 @@ learn_digest(struct lm_project *project, struct lm_runtime_source *out, const ch
 	return lm_store_add_url(store, url, out->name, RUNTIME_MAX_BYTES, &out->digest, err);
 }
 
-int
-lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform, bool as_locked,
-	struct lm_runtime_source *out, struct lm_err *err)
+static int
+locate(struct lm_project *project, size_t layer, enum lm_platform platform, bool as_locked, struct lm_runtime_source *out,
+	struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &project->spec.layers[layer];
 	const char *mirror = project->settings.runtime_mirror;
@@ -220,6 +221,20 @@ lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform pla
 	LM_AUTO(lm_free_ptr)
 	char *url = mirror != nullptr && is_url(mirror) ? mirror_url(mirror, out->name) : lm_strdup(out->url);
 	return learn_digest(project, out, url, err);
+}
+
+// Layers that are locked at the same time often stand on one runtime: the first thread fetches and unpacks it, the others find
+// it in the store then.
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+int
+lm_runtime_locate(struct lm_project *project, size_t layer, enum lm_platform platform, bool as_locked,
+	struct lm_runtime_source *out, struct lm_err *err)
+{
+	(void)pthread_mutex_lock(&one_at_a_time);
+	int rc = locate(project, layer, platform, as_locked, out, err);
+	(void)pthread_mutex_unlock(&one_at_a_time);
+	return rc;
 }
 
 // Where the bytes of an archive with a known digest are: the spec's own URL, the mirror, the URL of the lock, or (locks
@@ -278,7 +293,7 @@ lm_runtime_find(struct lm_project *project, size_t layer, enum lm_platform platf
 	struct lm_wanted *wanted, struct lm_err *err)
 {
 	struct lm_store *store = nullptr;
-	if (lm_runtime_locate(project, layer, platform, true, out, err) < 0 || lm_project_store(project, &store, err) < 0)
+	if (locate(project, layer, platform, true, out, err) < 0 || lm_project_store(project, &store, err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *here = lm_store_find(store, &out->digest);
 	if (here != nullptr)
@@ -317,8 +332,8 @@ make_tree(struct lm_project *project, const struct lm_runtime_source *source, co
 	return lm_tree_write(&entries, folder, 0, project->settings.jobs, &project->settings.sink, "unpack", source->name, err);
 }
 
-int
-lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, struct lm_err *err)
+static int
+find_interpreter(struct lm_project *project, size_t layer, char **python, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &project->spec.layers[layer];
 	LM_AUTO(lm_runtime_source_release) struct lm_runtime_source source = {};
@@ -339,4 +354,13 @@ lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, 
 		return lm_err_wrap(err, "unpacking the runtime '%s'", spec->python_implementation);
 	*python = lm_format("%s/bin/python%u.%u", folder, spec->py_major, spec->py_minor);
 	return 0;
+}
+
+int
+lm_runtime_interpreter(struct lm_project *project, size_t layer, char **python, struct lm_err *err)
+{
+	(void)pthread_mutex_lock(&one_at_a_time);
+	int rc = find_interpreter(project, layer, python, err);
+	(void)pthread_mutex_unlock(&one_at_a_time);
+	return rc;
 }

@@ -128,14 +128,15 @@ def test_another_compressor(published, same_archives, tmp_path, run, lamina, pla
 
 
 @pytest.mark.network
-def test_locks(lamina, warm_store, sample, exports, run):
-    """Locked anew from the spec alone; exclude-newer holds the index still."""
+@pytest.mark.parametrize("jobs", ["1", "4"])
+def test_locks(lamina, warm_store, sample, exports, run, jobs):
+    """Locked anew from the spec alone, one layer after the other and several at once; exclude-newer holds the index still."""
     committed, fresh = paths.SAMPLE / "requirements", sample / "requirements"
     versions = {json.loads(path.read_text(encoding="utf-8"))["lock_version"] for path in committed.glob("*/*.meta.json")}
     if versions == {1}:  # a first lock has version 1: nothing of the old ones is needed
         for path in sorted(fresh.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
-    run(lamina, "lock", "--reset-lock", "*", "--store", warm_store, sample / "venvstacks.toml").ok()
+    run(lamina, "lock", "--jobs", jobs, "--reset-lock", "*", "--store", warm_store, sample / "venvstacks.toml").ok()
     exports("requirements", fresh)
     told = differences(committed, fresh)
     assert not told, "other locks than the committed ones (misc/update_expected_outputs.sh accepts them):\n  " + "\n  ".join(told)

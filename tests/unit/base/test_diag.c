@@ -68,6 +68,24 @@ several_files(void **state)
 	assert_string_equal(out.ptr, "b.csv:2: error: three\nb.csv:7: error: one\na.csv:1:2: error: two\n");
 }
 
+static void
+moved(void **state)
+{
+	(void)state;
+	LM_AUTO(lm_buf_release) struct lm_buf out = {};
+	LM_AUTO(lm_diags_release) struct lm_diags to = {}, from = {};
+	lm_diags_add(&to, true, "a", 1, 1, nullptr, "one");
+	lm_diags_add(&from, false, "a", 1, 1, "x", "two");
+	lm_diags_add(&from, true, "a", 1, 1, nullptr, "three");
+	lm_diags_move(&to, &from);
+	assert_int_equal(to.errors, 1);
+	assert_int_equal(from.count, 0);
+	assert_int_equal(from.errors, 0);
+	lm_diags_move(&to, &from);
+	lm_diags_format(&to, &out);
+	assert_string_equal(out.ptr, "a:1:1: warning: one\na:1:1: error: layer 'x': two\na:1:1: warning: three\n");
+}
+
 int
 main(void)
 {
@@ -76,6 +94,7 @@ main(void)
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(stable),
 		cmocka_unit_test(several_files),
+		cmocka_unit_test(moved),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
