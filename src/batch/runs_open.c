@@ -39,11 +39,14 @@ number_at(const unsigned char *bytes, size_t at)
 	return (uint32_t)bytes[at] << 24 | (uint32_t)bytes[at + 1] << 16 | (uint32_t)bytes[at + 2] << 8 | bytes[at + 3];
 }
 
-// Is the file, as far as its header says, an SQLite database of another program? Nothing is changed in it to find out. What is in its log
-// (WAL) and not in the file yet cannot be seen here.
-// SQLite, "The Database Header": version of the schema at 40, user version at 60, application id at 68, big-endian
-static bool
-is_foreign(const char *path)
+enum whose { OURS, FOREIGN, VERSION_1 };
+enum { LM_SQLITE_WAL = 2 };
+
+// Whose is the file, as far as its header says? Nothing is changed in it to find out. What is in its log (WAL) and not in the file yet
+// cannot be seen here.
+// SQLite, "The Database Header": version of the format at 18, of the schema at 40, user version at 60, application id at 68, big-endian
+static enum whose
+whose(const char *path, bool *wal)
 {
 	static const char magic[] = "SQLite format 3"; // with its NUL
 	LM_AUTO(lm_fd_close) int fd = -1;
@@ -53,26 +56,55 @@ is_foreign(const char *path)
 
 	if (lm_fd_open_regular(path, &fd, &status, &ignored) < 0 ||
 		pread(fd, header, sizeof header, 0) != (ssize_t)sizeof header || memcmp(header, magic, sizeof magic) != 0)
-		return false; // new, or told by SQLite
+		return OURS; // new, or told by SQLite
 	uint32_t tables = number_at(header, 40), version = number_at(header, 60), application = number_at(header, 68);
 	if (application == LM_RUNS_APPLICATION_ID)
-		return false;
-	// version 1 had no id; a database that is being made has nothing in its file yet
-	return application != 0 || version > 1 || (version == 0 && tables > 0);
+		return OURS;
+	*wal = header[18] == LM_SQLITE_WAL;
+	if (application == 0 && version == 1)
+		return VERSION_1;
+	// a database that is being made has nothing in its file yet
+	return application != 0 || version > 1 || tables > 0 ? FOREIGN : OURS;
+}
+
+static int
+has_log(const char *path, bool *has, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *log = lm_format("%s-wal", path);
+	struct lm_file_info info = {};
+
+	if (lm_file_info(log, &info, err) < 0)
+		return -1;
+	*has = info.exists && info.size_bytes > 0;
+	return 0;
+}
+
+// Version 1 of ours had no id: such a file is known by its tables. One of another program must not even be put into WAL mode, or get its
+// own journal rolled back. In WAL mode with nothing in the log, who only reads would leave an empty log behind.
+static int
+check_tables(const char *path, bool wal, bool *foreign, struct lm_err *err)
+{
+	static const char *const tables[] = { "runs", "items", "results", "errors", "batches", "ranges", "leases", "slices",
+		"stamps", "scopes" };
+	bool log = false, ours = false;
+
+	if (has_log(path, &log, err) < 0 || lm_db_has_tables(path, !wal || log, tables, LM_COUNT(tables), &ours, err) < 0)
+		return -1;
+	*foreign = !ours;
+	return 0;
 }
 
 // The same of a file that has a log: its tables may be there only.
 static int
 check_log(const char *path, bool *foreign, struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) char *log = lm_format("%s-wal", path);
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
 	LM_AUTO(lm_stmt_done_ptr) struct lm_stmt *stmt = nullptr;
-	struct lm_file_info info = {};
+	bool log = false;
 
-	if (lm_file_info(log, &info, err) < 0)
+	if (has_log(path, &log, err) < 0)
 		return -1;
-	if (!info.exists || info.size_bytes == 0)
+	if (!log)
 		return 0;
 	if (lm_db_open(&db, path, nullptr, 0, err) < 0) {
 		if (err->code != LM_E_UNSUPPORTED)
@@ -96,8 +128,11 @@ refuse_foreign(const char *path, struct lm_err *err)
 static int
 open_sqlite(struct lm_runs *runs, const char *path, struct lm_err *err)
 {
-	bool foreign = is_foreign(path);
-	if (!foreign && check_log(path, &foreign, err) < 0)
+	bool wal = false;
+	enum whose says = whose(path, &wal);
+	bool foreign = says == FOREIGN;
+	if ((says == VERSION_1 && check_tables(path, wal, &foreign, err) < 0) ||
+		(!foreign && check_log(path, &foreign, err) < 0))
 		return -1;
 	if (foreign)
 		return refuse_foreign(path, err);

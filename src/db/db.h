@@ -21,6 +21,11 @@ struct lm_db; // a connection; one thread at a time
 void lm_db_close(struct lm_db *db);
 void lm_db_close_ptr(struct lm_db **db); // for LM_AUTO
 
+// Has an SQLite database all these tables? Its mode and schema stay as they are. `read_only`: so does all else, also a journal or log of
+// a process that died; one with a journal that would have to be rolled back has no tables then.
+[[nodiscard]] int lm_db_has_tables(
+	const char *path, bool read_only, const char *const *tables, size_t count, bool *has, struct lm_err *err);
+
 bool lm_db_is_postgres(const struct lm_db *db);
 // Does a failure mean that the whole transaction may be tried again as it was: PostgreSQL ended it because of another one
 // (serialisation, deadlock)?

@@ -279,20 +279,61 @@ close_ptr(struct sqlite_db **db)
 		lm_db_close(&(*db)->base);
 }
 
-int
-lm_db_open(struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err)
+static int
+connect_to(struct sqlite_db **out, const char *path, int flags, struct lm_err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	LM_AUTO(close_ptr) struct sqlite_db *db = lm_alloc(sizeof *db);
 	(void)pthread_once(&once, configure);
 	db->base.backend = &backend;
 	db->base.name = lm_strdup(path);
-	int status =
-		sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+	int status = sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
 	if (status != SQLITE_OK)
 		return fail(db, status, "open", err);
 	(void)sqlite3_extended_result_codes(db->handle, 1);
 	(void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+	*out = lm_take(&db);
+	return 0;
+}
+
+// 1 yes, 0 no, -1
+static int
+has_table(const struct sqlite_db *db, const char *name, struct lm_err *err)
+{
+	sqlite3_stmt *stmt = nullptr;
+	int status = sqlite3_prepare_v2(
+		db->handle, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", -1, &stmt, nullptr);
+	if (status == SQLITE_OK)
+		status = sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	if (status == SQLITE_OK)
+		status = sqlite3_step(stmt);
+	(void)sqlite3_finalize(stmt);
+	if (status == SQLITE_ROW || status == SQLITE_DONE || sqlite3_extended_errcode(db->handle) == SQLITE_READONLY_ROLLBACK)
+		return status == SQLITE_ROW ? 1 : 0;
+	return fail(db, status, "read", err);
+}
+
+int
+lm_db_has_tables(const char *path, bool read_only, const char *const *tables, size_t count, bool *has, struct lm_err *err)
+{
+	LM_AUTO(close_ptr) struct sqlite_db *db = nullptr;
+	int rc = connect_to(&db, path, read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, err);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		rc = has_table(db, tables[i], err);
+		*has = rc == 1;
+		if (rc == 0)
+			return 0;
+		rc = rc == 1 ? 0 : -1;
+	}
+	return rc;
+}
+
+int
+lm_db_open(struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err)
+{
+	LM_AUTO(close_ptr) struct sqlite_db *db = nullptr;
+	if (connect_to(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) < 0)
+		return -1;
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
 	if (set_wal(db, err) < 0 || run_script(db, "PRAGMA foreign_keys = ON", err) < 0 ||

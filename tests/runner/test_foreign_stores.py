@@ -2,6 +2,8 @@
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -47,12 +49,41 @@ def test_another_programs_database(alone, tmp_path, command, statements):
     assert path.read_bytes() == data
 
 
-def test_one_of_version_1_with_tables_of_its_own(alone, tmp_path):
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.parametrize("command", ["start", "status", "list"])
+def test_one_of_version_1_with_tables_of_its_own(alone, tmp_path, command, mode):
     """Version 1 of ours had no id: such a file is only known by its tables."""
-    path = made(tmp_path / "notes.db", "CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('x')", "PRAGMA user_version = 1")
+    path = made(tmp_path / "notes.db", f"PRAGMA journal_mode = {mode}", "CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('x')",
+                "CREATE TABLE runs (key INTEGER)", "PRAGMA user_version = 1")
+    data = path.read_bytes()
+    result = start(alone, path) if command == "start" else alone(command, db_path=path, **({} if command == "list" else {"run_id": "r"}))
+    assert (result.code, result.err) == (1, f"lamina-batch: '{path}' is an SQLite database of another program: runs are not kept in it\n")
+    assert path.read_bytes() == data
+    assert [other.name for other in tmp_path.iterdir() if other.name.startswith("notes")] == ["notes.db"]
+    assert (pragma(path, "journal_mode"), tables(path)) == (mode, ["notes", "runs"])
+
+
+def test_one_of_version_1_whose_writer_died(alone, tmp_path):
+    """Its journal is its own program's to roll back."""
+    path = made(tmp_path / "live.db", "PRAGMA user_version = 1", "CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('x')")
+    writer = "import os, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('PRAGMA cache_size = 1'); " \
+             "c.execute('BEGIN'); c.executemany('INSERT INTO notes VALUES (?)', [('y' * 1000,)] * 500); os._exit(0)"
+    subprocess.run([sys.executable, "-c", writer, path], check=True)
+    journal = tmp_path / "live.db-journal"
+    data, rest = path.read_bytes(), journal.read_bytes()
+    assert len(rest) > 0
     result = start(alone, path)
     assert (result.code, result.err) == (1, f"lamina-batch: '{path}' is an SQLite database of another program: runs are not kept in it\n")
-    assert (tables(path), pragma(path, "user_version"), pragma(path, "application_id")) == (["notes"], 1, 0)
+    assert (path.read_bytes(), journal.read_bytes()) == (data, rest)
+
+
+def test_one_of_version_1_that_is_damaged(alone, tmp_path):
+    path = made(tmp_path / "runs.db", "PRAGMA user_version = 1", "CREATE TABLE runs (key INTEGER)")
+    data = path.read_bytes()[:100] + b"\xff" * 3996 + path.read_bytes()[4096:]
+    path.write_bytes(data)
+    result = start(alone, path)
+    assert (result.code, result.err) == (1, f"lamina-batch: cannot read database '{path}': database disk image is malformed\n")
+    assert path.read_bytes() == data
 
 
 def test_one_whose_tables_are_in_its_log_only(alone, tmp_path):
