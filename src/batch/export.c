@@ -201,11 +201,9 @@ list_paths(const struct exporter *exporter, const char *results_name, struct lm_
 {
 	const char *target = exporter->place.target;
 	for (size_t kind = 0; kind < LM_COUNT(exporter->lists); kind++)
-		for (size_t i = 0; i < json_array_size(exporter->lists[kind]); i++) {
-			LM_AUTO(lm_free_ptr)
-			char *path = lm_path_join(target, json_string_value(json_array_get(exporter->lists[kind], i)));
-			lm_strings_add(&out->artifact_paths, path);
-		}
+		for (size_t i = 0; i < json_array_size(exporter->lists[kind]); i++)
+			lm_strings_add(&out->artifact_paths, json_string_value(json_array_get(exporter->lists[kind], i)));
+	out->folder = lm_strdup(target);
 	out->manifest_path = lm_path_join(target, "manifest.json");
 	out->results_path = lm_path_join(target, results_name);
 }
@@ -255,6 +253,7 @@ void
 lm_export_release(struct lm_export *done)
 {
 	lm_strings_release(&done->artifact_paths);
+	lm_free(done->folder);
 	lm_free(done->manifest_path);
 	lm_free(done->results_path);
 }

@@ -34,8 +34,9 @@ typedef int lm_result_write(void *context, struct lm_str bytes, struct lm_err *e
 	lm_result_write *write, void *context, uint64_t *count, uint64_t *next_after_sequence, struct lm_err *err);
 
 struct lm_export {
-	struct lm_strings artifact_paths; // with the destination in front
-	char *manifest_path, *results_path;
+	char *folder; // <destination>/<run id>
+	char *manifest_path, *results_path; // with the folder in front
+	struct lm_strings artifact_paths; // in the folder
 };
 void lm_export_release(struct lm_export *done);
 // Export a finished run into <destination>/<run id>/: results.jsonl (or .csv), the artifacts, and manifest.json with their digests;

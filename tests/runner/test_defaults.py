@@ -88,6 +88,14 @@ def test_saying_them_changes_nothing(runner):
     assert config(runner, "silent") == got
 
 
+@pytest.mark.parametrize("text, ms", [("2", 2_000), ("2.", 2_000), (".5", 500), ("0.07", 70), ("1.001", 1_001), ("1e-3", 1), ("0.0001", 1),
+                                      ("0.33333", 334), ("1.5E1", 15_000), ("0", 0), ("0e5", 0), ("007.50", 7_500), ("86400", 86_400_000)])
+def test_seconds_are_written_as_for_batchor(runner, text, ms):
+    """Its options take what Python's float takes."""
+    assert start(runner, "r", "--poll-interval-sec", text)["poll_interval_ms"] == ms
+    assert 0 <= ms - float(text) * 1000 < 1
+
+
 def test_what_the_provider_gets(runner, provider):
     start(runner, "r")
     batches = provider.call("GET", "/v1/batches").json()["data"]

@@ -156,13 +156,13 @@ def test_an_export(done):
     files = tree(done.folder / "out" / "r")
     manifest = json.loads(files["manifest.json"])
     assert list(told) == ["run_id", "destination_dir", "manifest_path", "results_path", "exported_artifact_paths"]
-    assert (told["run_id"], told["destination_dir"]) == ("r", "out")
+    assert (told["run_id"], told["destination_dir"]) == ("r", "out/r")
     assert (told["manifest_path"], told["results_path"]) == ("out/r/manifest.json", "out/r/results.jsonl")
     assert (manifest["run_id"], manifest["results_path"], manifest["result_count"]) == ("r", "results.jsonl", 6)
     listed = [manifest[f"{kind}_artifact_paths"] for kind in ("request", "output", "error")]
     assert listed[0] == ["requests/000001.jsonl", "requests/000002.jsonl", "requests/000003.jsonl"]
     assert set(sum(listed, [])) == set(files) - {"manifest.json", "results.jsonl"}
-    assert sorted(told["exported_artifact_paths"]) == sorted(f"out/r/{name}" for name in sum(listed, []))
+    assert told["exported_artifact_paths"] == sum(listed, [])
     assert manifest["files"] == {name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
                                  for name, data in files.items() if name != "manifest.json"}
     rows = [json.loads(line) for line in files["results.jsonl"].splitlines()]

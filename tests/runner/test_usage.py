@@ -26,8 +26,10 @@ def said(result):
         "there is no provider 'x'; there are openai, anthropic, gemini, echo and replay"),
     (["start", "--input", "a.csv", "--max-attempts", "0"], "--max-attempts is '0', not a number from 1 to 1000"),
     (["start", "--input", "a.csv", "--poll-interval-sec", "x"], "--poll-interval-sec is 'x', not a number of seconds from 0 to 86400"),
-    (["start", "--input", "a.csv", "--poll-interval-sec", "1.2345"],
-        "--poll-interval-sec is '1.2345', not a number of seconds from 0 to 86400"),
+    *((["start", "--input", "a.csv", "--poll-interval-sec", text],
+        f"--poll-interval-sec is '{text}', not a number of seconds from 0 to 86400")
+      for text in ("-1", "1.2.3", ".", "1e", "e3", "1e+", "0x10", "nan", "inf", "1 ", " 1", "1_0", "86400.001", "1e99", "1e9999")),
+    (["wait", "--run-id", "r", "--timeout", "1e10"], "--timeout is '1e10', not a number of seconds from 0 to 1000000000"),
     (["start", "--input", "a.csv", "--schema-name", "x"],
         "--schema-name needs --structured-output-schema or --structured-output-class"),
     (["start", "--input", "a.csv", "--structured-output-class", "x"], "--structured-output-class is 'x', not MODULE:CLASS"),

@@ -77,20 +77,35 @@ find_row(const struct parser *parser, int value)
 	return nullptr;
 }
 
-// Seconds with up to three decimals, as milliseconds.
+// As Python's float reads it, without signs and underscores: "2", "0.5", ".5", "1e-3".
 static bool
-parse_seconds(struct lm_str text, uint64_t max_ms, uint64_t *out)
+is_decimal(const char *text)
 {
-	uint64_t whole = 0, part = 0;
-	struct lm_str left = text;
-	struct lm_str head = lm_str_cut(&left, '.');
-	if (!lm_parse_u64(head, max_ms / 1000, &whole) || left.len > 3 || (head.len < text.len && left.len == 0))
+	size_t whole = strspn(text, "0123456789");
+	text += whole;
+	size_t part = *text == '.' ? strspn(text + 1, "0123456789") : 0;
+	text += *text == '.' ? part + 1 : 0;
+	if (whole + part == 0)
 		return false;
-	if (left.len > 0 && !lm_parse_u64(left, 999, &part))
+	if (*text != 'e' && *text != 'E')
+		return *text == '\0';
+	text += text[1] == '+' || text[1] == '-' ? 2 : 1;
+	size_t digits = strspn(text, "0123456789");
+	return digits > 0 && text[digits] == '\0';
+}
+
+// Seconds as milliseconds; what is less than one more counts as one.
+static bool
+parse_seconds(const char *text, uint64_t max_ms, uint64_t *out)
+{
+	static const double tiny = 1e-6; // 0.07 * 1000 is more than 70
+	if (!is_decimal(text))
 		return false;
-	for (size_t i = left.len; i < 3; i++)
-		part *= 10;
-	*out = whole * 1000 + (left.len > 0 ? part : 0);
+	double ms = strtod(text, nullptr) * 1000;
+	if (!(ms <= (double)max_ms))
+		return false;
+	*out = (uint64_t)ms;
+	*out += ms - (double)*out > tiny ? 1 : 0;
 	return *out <= max_ms;
 }
 
@@ -110,13 +125,13 @@ take_number(const struct lm_program *program, const struct lm_option_row *row, c
 	struct lm_option_range range = range_of(program, row);
 	bool seconds = row->kind == LM_OPTION_SECONDS;
 	struct lm_str text = lm_str_of(argument);
-	bool good = seconds ? parse_seconds(text, range.max, &out->value) : lm_parse_u64(text, range.max, &out->value);
+	bool good = seconds ? parse_seconds(argument, range.max, &out->value) : lm_parse_u64(text, range.max, &out->value);
 	out->given = true;
 	if (good && out->value >= range.min)
 		return 0;
 	if (seconds)
-		return lm_err_set(err, LM_E_USAGE, "--%s is '%s', not a number of seconds from %g to %g", row->name, argument,
-			(double)range.min / 1000, (double)range.max / 1000);
+		return lm_err_set(err, LM_E_USAGE, "--%s is '%s', not a number of seconds from %.12g to %.12g", row->name,
+			argument, (double)range.min / 1000, (double)range.max / 1000);
 	return lm_err_set(err, LM_E_USAGE, "--%s is '%s', not a number from %llu to %llu", row->name, argument,
 		(unsigned long long)range.min, (unsigned long long)range.max);
 }

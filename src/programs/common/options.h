@@ -15,7 +15,7 @@ enum lm_option_kind {
 	LM_OPTION_UP,     // int, one more
 	LM_OPTION_DOWN,   // int, one less
 	LM_OPTION_NUMBER, // struct lm_given_number: digits
-	LM_OPTION_SECONDS // struct lm_given_number in milliseconds: "1.5"
+	LM_OPTION_SECONDS // struct lm_given_number in milliseconds: "1.5", ".5", "1e-3"; rounded up
 };
 
 struct lm_given_number {

@@ -103,9 +103,9 @@ lm_batch_export(struct lm_batch_run *run, struct lm_err *err)
 	struct lm_results results = results_of(run);
 	if (lm_results_export(&results, run->cli.destination, format, lm_clock_now_s(), &done, err) < 0)
 		return -1;
-	lm_batch_print(json_pack("{s:s, s:s, s:s, s:s, s:o}", "run_id", run->row.run_id, "destination_dir",
-		run->cli.destination, "manifest_path", done.manifest_path, "results_path", done.results_path,
-		"exported_artifact_paths", paths_json(&done.artifact_paths)));
+	lm_batch_print(json_pack("{s:s, s:s, s:s, s:s, s:o}", "run_id", run->row.run_id, "destination_dir", done.folder,
+		"manifest_path", done.manifest_path, "results_path", done.results_path, "exported_artifact_paths",
+		paths_json(&done.artifact_paths)));
 	return 0;
 }
 

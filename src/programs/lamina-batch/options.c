@@ -245,7 +245,7 @@ static const struct lm_option_row rows[] = {
 
 enum : uint64_t { DAY_MS = 86400000ULL, MANY = 1000000000000ULL };
 static const struct lm_option_range ranges[] = {
-	{ "timeout", 0, 365 * DAY_MS },
+	{ "timeout", 0, MANY },
 	{ "anthropic-max-tokens", 1, 10000000 },
 	{ "request-timeout-sec", 100, DAY_MS },
 	{ "poll-interval-sec", 0, DAY_MS },
