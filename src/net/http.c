@@ -12,6 +12,7 @@
 enum {
 	LM_HTTP_POLL_MS = 1000,        // longest wait without looking around
 	LM_HTTP_BACKOFF_MAX_SHIFT = 6, // doubled at most so often
+	LARGE_AT_FIRST = 2,            // with one_more_ms
 };
 
 struct batch {
@@ -19,6 +20,8 @@ struct batch {
 	struct lm_transfer *transfers;
 	size_t count, first_waiting, unfinished;
 	unsigned active, parallel;
+	unsigned large, large_most; // that run; that may (one_more_ms)
+	uint64_t raised_ms;         // when the last of them was allowed
 	const struct lm_http_options *options;
 	const struct lm_sink *sink;
 	struct lm_err *err;
@@ -28,8 +31,9 @@ struct batch {
 static int
 fail(struct batch *batch, struct lm_transfer *transfer)
 {
-	const struct lm_download *download = transfer->download;
+	struct lm_download *download = transfer->download;
 
+	download->failed = true;
 	*batch->err = transfer->err;
 	if (transfer->failures > 1)
 		(void)lm_err_set(batch->err, transfer->err.code, "%s, in %u attempts", transfer->err.text, transfer->failures);
@@ -47,6 +51,8 @@ finish(struct batch *batch, struct lm_transfer *transfer)
 	batch->unfinished--;
 	lm_emit_progress(batch->sink, "download", transfer->download->label, size, size);
 	lm_emit_end(batch->sink, "download", transfer->download->label, nullptr);
+	if (batch->options->complete != nullptr)
+		batch->options->complete(batch->options->context, (size_t)(transfer - batch->transfers));
 }
 
 // Half of the pause is by chance, so that many clients of a server that failed do not come back at once.
@@ -86,6 +92,30 @@ apply(struct batch *batch, struct lm_transfer *transfer, enum lm_verdict verdict
 	return 0;
 }
 
+static bool
+is_large(const struct lm_transfer *transfer)
+{
+	uint64_t size = transfer->download->size_bytes;
+	return size == 0 || size >= LM_HTTP_LARGE_BYTES;
+}
+
+// May one more of this size run? If not yet, *wait_ms becomes the time until it may.
+static bool
+has_room(struct batch *batch, const struct lm_transfer *transfer, uint64_t now, int *wait_ms)
+{
+	uint64_t pause_ms = batch->options->one_more_ms;
+	if (pause_ms == 0 || !is_large(transfer) || batch->large < batch->large_most)
+		return true;
+	if (now - batch->raised_ms < pause_ms) {
+		uint64_t left = batch->raised_ms + pause_ms - now;
+		*wait_ms = left < (uint64_t)*wait_ms ? (int)left : *wait_ms;
+		return false;
+	}
+	batch->large_most++;
+	batch->raised_ms = now;
+	return true;
+}
+
 static int
 start(struct batch *batch, struct lm_transfer *transfer)
 {
@@ -102,6 +132,7 @@ start(struct batch *batch, struct lm_transfer *transfer)
 		return fail(batch, transfer);
 	}
 	batch->active++;
+	batch->large += is_large(transfer);
 	return 0;
 }
 
@@ -120,7 +151,7 @@ start_ready(struct batch *batch, int *wait_ms)
 		if (transfer->not_before_ms > now) {
 			uint64_t left = transfer->not_before_ms - now;
 			*wait_ms = left < (uint64_t)*wait_ms ? (int)left : *wait_ms;
-		} else if (start(batch, transfer) < 0) {
+		} else if (has_room(batch, transfer, now, wait_ms) && start(batch, transfer) < 0) {
 			return -1;
 		}
 	}
@@ -140,6 +171,7 @@ collect_finished(struct batch *batch)
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 		(void)curl_multi_remove_handle(batch->multi, message->easy_handle);
 		batch->active--;
+		batch->large -= is_large(transfer);
 		if (apply(batch, transfer, lm_transfer_finish(transfer, result)) < 0)
 			return -1;
 	}
@@ -194,6 +226,8 @@ lm_http_fetch(struct lm_download *downloads, size_t count, const struct lm_http_
 		.transfers = lm_alloc_array(count, sizeof(struct lm_transfer)),
 		.count = count,
 		.unfinished = count,
+		.large_most = LARGE_AT_FIRST,
+		.raised_ms = lm_clock_monotonic_ms(),
 		.parallel = options->parallel == 0 ? LM_HTTP_PARALLEL : options->parallel,
 		.options = options,
 		.sink = sink,

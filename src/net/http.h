@@ -14,6 +14,7 @@ struct lm_download {
 	bool has_digest;     // else the digest found is put into `digest` (trust on first use, recorded by the caller)
 	uint64_t size_bytes; // expected; 0: not known. Another size is LM_E_INTEGRITY, found out before and while reading
 	uint64_t max_bytes;  // refused beyond, before and while reading; 0: no limit of its own
+	bool failed;         // set: the failure that is reported is of this one
 };
 
 // A final URL is http or https; one that begins with https is not left for http, unless the digest is known. file is
@@ -34,12 +35,18 @@ enum {
 	LM_HTTP_STALL_S = 30,                // below LM_HTTP_STALL_BYTES a second for so long: cut
 	LM_HTTP_STALL_BYTES = 100,
 	LM_HTTP_RETRIES = 5,
+	LM_HTTP_LARGE_BYTES = 1 << 20,       // of a file that is large in one_more_ms
 };
 
 // How transfers behave. 0 in a field is the default above.
 struct lm_http_options {
 	unsigned parallel, stall_s;
 	uint64_t backoff_ms, retry_after_max_ms;
+	// Not all at once: of those that are large (or nobody knows) two begin, and one more whenever that many ran for so long. So those in
+	// front have a fast line for themselves and are there soon, and a server that is slow for each is asked for many. 0: all at once
+	uint64_t one_more_ms;
+	void (*complete)(void *context, size_t index); // this download has its name and its digest; null: nobody asks
+	void *context;
 };
 
 // lm_http_download with options of its own.

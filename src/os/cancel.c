@@ -124,6 +124,18 @@ lm_cancel_enter(struct lm_cancel_scope *scope)
 	innermost = scope;
 }
 
+struct lm_cancel_scope *
+lm_cancel_innermost(void)
+{
+	return innermost;
+}
+
+void
+lm_cancel_join(struct lm_cancel_scope *scope)
+{
+	innermost = scope;
+}
+
 void
 lm_cancel_leave(struct lm_cancel_scope *scope)
 {

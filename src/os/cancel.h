@@ -16,7 +16,7 @@ void lm_cancel_reset(void); // tests
 [[nodiscard]] int lm_cancel_check(struct lm_err *err);
 
 // What one thread does can be called off too: for that thread, between enter and leave, the three above answer as if the whole
-// process were interrupted. Scopes nest. Not for threads that it starts meanwhile.
+// process were interrupted. Scopes nest. The threads of a pool (os/pool.h) are in those of its caller.
 struct lm_cancel_scope {
 	atomic_bool requested;
 	int event_fd, fd; // readable when it is requested; when it or what is around it is. -1 for want of descriptors: what
@@ -27,3 +27,6 @@ void lm_cancel_enter(struct lm_cancel_scope *scope); // by the thread itself
 void lm_cancel_leave(struct lm_cancel_scope *scope);
 void lm_cancel_scope_request(struct lm_cancel_scope *scope); // by any thread, while it is entered
 void lm_cancel_scope_reset(struct lm_cancel_scope *scope);
+// For a thread that works for another, which waits for it: be in the scopes that the other is in.
+struct lm_cancel_scope *lm_cancel_innermost(void); // by the other
+void lm_cancel_join(struct lm_cancel_scope *innermost);

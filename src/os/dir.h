@@ -16,6 +16,8 @@
 [[nodiscard]] int lm_dir_flush_files(const char *path, struct lm_err *err);
 // Remove a file, link, or folder with all that is in it. Follows no link. A missing one is no error.
 [[nodiscard]] int lm_dir_remove(const char *path, struct lm_err *err);
+// Remove a folder if nothing is in it. One that is not empty, or not there, is no error.
+void lm_dir_remove_empty(const char *path);
 // A fresh folder inside `parent` (mode 0700) named "<prefix><random>". *out is yours to lm_free.
 [[nodiscard]] int lm_dir_make_temp(const char *parent, const char *prefix, char **out, struct lm_err *err);
 // Does `folder` hold this path, itself or below it, wherever links lead? False when one of them is not there.

@@ -33,6 +33,7 @@ struct pool {
 	unsigned char *states;             // of each task, where they need others
 	struct worker workers[LM_POOL_MAX_THREADS]; // the caller is the first
 	unsigned worker_count;
+	struct lm_cancel_scope *innermost; // of the caller
 };
 
 static bool
@@ -126,6 +127,7 @@ work(void *argument)
 	struct pool *pool = worker->pool;
 	struct lm_err err = {};
 
+	lm_cancel_join(pool->innermost);
 	if (pool->needs != nullptr)
 		lm_cancel_enter(&worker->scope);
 	(void)pthread_mutex_lock(&pool->mutex);
@@ -171,6 +173,7 @@ lm_pool_run_ordered(
 		.task = task,
 		.context = context,
 		.needs = needs,
+		.innermost = lm_cancel_innermost(),
 		.worker_count = jobs < 1             ? 1
 			: jobs > LM_POOL_MAX_THREADS ? LM_POOL_MAX_THREADS
 						     : jobs,

@@ -180,6 +180,12 @@ lm_dir_walk(const char *root, lm_dir_visit *visit, void *context, struct lm_err 
 	return walk_folder(&at, err);
 }
 
+void
+lm_dir_remove_empty(const char *path)
+{
+	(void)rmdir(path);
+}
+
 int
 lm_dir_remove(const char *path, struct lm_err *err)
 {

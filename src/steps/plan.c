@@ -15,8 +15,8 @@ lm_output_folder(const char *folder, lm_platform_set asked, enum lm_platform pla
 	return lm_path_join(folder, lm_platform_name(platform));
 }
 
-static struct lm_work *
-find_work(const struct lm_work_plan *plan, size_t layer, enum lm_platform platform)
+struct lm_work *
+lm_work_find(const struct lm_work_plan *plan, size_t layer, enum lm_platform platform)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->works[i].layer == layer && plan->works[i].platform == platform)
@@ -78,7 +78,7 @@ hash_inputs(const struct lm_work_plan *plan, struct lm_work *work)
 		hash_text(&hash, spec->dynlib_exclude[i]);
 	hash_text(&hash, "below");
 	for (size_t i = 0; i < spec->lower_count; i++) {
-		const struct lm_work *lower = find_work(plan, spec->lower[i], work->platform);
+		const struct lm_work *lower = lm_work_find(plan, spec->lower[i], work->platform);
 		hash_text(&hash, project->locks[spec->lower[i]].install_target);
 		hash_text(&hash, lower == nullptr ? "" : lower->inputs_hash);
 	}
@@ -194,27 +194,60 @@ remember_libraries(struct lm_work_plan *plan, const struct lm_work *work, struct
 	return lm_store_note_set(plan->project->store, key, work->libraries != 0 ? "yes" : "no", err);
 }
 
-int
-lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err)
+// Whether those above must look at an item to know if it publishes libraries.
+static int
+must_look(struct lm_work_plan *plan, struct lm_work *lower, bool *must, struct lm_err *err)
 {
-	LM_AUTO(lm_free_ptr) bool *wanted = lm_alloc_array(plan->count, sizeof *wanted);
-	LM_AUTO(lm_free_ptr) struct lm_layer_sources *sources = lm_alloc_array(plan->count, sizeof *sources);
-	size_t count = 0;
+	if (lower->libraries < 0 && recall_libraries(plan, lower, err) < 0)
+		return -1;
+	*must = lower->libraries < 0;
+	return 0;
+}
+
+// All that have a part in making the dirty items; `sources` gets theirs.
+static int
+take_part(struct lm_work_plan *plan, bool *fetched, bool *looked_at, struct lm_layer_sources *sources, size_t *count,
+	struct lm_err *err)
+{
 	for (size_t i = plan->count; i-- > 0;) {
 		struct lm_work *work = &plan->works[i];
 		const struct lm_layer_spec *spec = &plan->project->spec.layers[work->layer];
-		wanted[i] = wanted[i] || work->dirty;
-		for (size_t j = 0; wanted[i] && !lm_platform_is_windows(work->platform) && j < spec->lower_count; j++) {
-			struct lm_work *lower = find_work(plan, spec->lower[j], work->platform);
-			if (lower->libraries < 0 && recall_libraries(plan, lower, err) < 0)
+		fetched[i] = fetched[i] || work->dirty;
+		for (size_t j = 0; fetched[i] && !lm_platform_is_windows(work->platform) && j < spec->lower_count; j++) {
+			struct lm_work *lower = lm_work_find(plan, spec->lower[j], work->platform);
+			size_t index = (size_t)(lower - plan->works);
+			if (must_look(plan, lower, &looked_at[index], err) < 0)
 				return -1;
-			if (lower->libraries < 0)
-				wanted[lower - plan->works] = true;
+			fetched[index] = fetched[index] || looked_at[index];
 		}
 	}
+	*count = 0;
 	for (size_t i = 0; i < plan->count; i++)
-		if (wanted[i])
-			sources[count++] = plan->works[i].sources;
+		if (fetched[i])
+			sources[(*count)++] = plan->works[i].sources;
+	return 0;
+}
+
+int
+lm_work_plan_find(
+	struct lm_work_plan *plan, bool *fetched, bool *looked_at, struct lm_sources_missing *missing, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) struct lm_layer_sources *sources = lm_alloc_array(plan->count, sizeof *sources);
+	size_t count = 0;
+	if (take_part(plan, fetched, looked_at, sources, &count, err) < 0)
+		return -1;
+	return count == 0 ? 0 : lm_sources_find(plan->project, sources, count, missing, err);
+}
+
+int
+lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) bool *fetched = lm_alloc_array(plan->count, sizeof *fetched);
+	LM_AUTO(lm_free_ptr) bool *looked_at = lm_alloc_array(plan->count, sizeof *looked_at);
+	LM_AUTO(lm_free_ptr) struct lm_layer_sources *sources = lm_alloc_array(plan->count, sizeof *sources);
+	size_t count = 0;
+	if (take_part(plan, fetched, looked_at, sources, &count, err) < 0)
+		return -1;
 	return count == 0 ? 0 : lm_sources_fetch(plan->project, sources, count, err);
 }
 
@@ -252,7 +285,7 @@ lower_layers(struct lm_work_plan *plan, const struct lm_work *work, struct lm_lo
 {
 	const struct lm_layer_spec *spec = &plan->project->spec.layers[work->layer];
 	for (size_t i = 0; i < spec->lower_count; i++) {
-		struct lm_work *below = find_work(plan, spec->lower[i], work->platform);
+		struct lm_work *below = lm_work_find(plan, spec->lower[i], work->platform);
 		lower[i].install_target = plan->project->locks[spec->lower[i]].install_target;
 		if (lm_platform_is_windows(work->platform))
 			continue;

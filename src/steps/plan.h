@@ -3,6 +3,7 @@
 #pragma once
 
 #include "layer/assemble.h"
+#include "os/pool.h"
 #include "steps/project.h"
 #include "steps/sources.h"
 
@@ -34,6 +35,18 @@ struct lm_work_plan {
 	lm_platform_set platforms, bool only_known, struct lm_work_plan *out, struct lm_err *err);
 // Have the sources of all dirty items (and of those below them that must be looked at) in the store.
 [[nodiscard]] int lm_work_plan_fetch(struct lm_work_plan *plan, struct lm_err *err);
+// The same but for the downloads.
+//   fetched, looked_at  by index of the item: its sources take part; so they do because those above must look at them
+[[nodiscard]] int lm_work_plan_find(
+	struct lm_work_plan *plan, bool *fetched, bool *looked_at, struct lm_sources_missing *missing, struct lm_err *err);
+// Have the sources as lm_work_plan_fetch, and run task(context, i) for each order[i], up to `at_once` at the same time. An item runs as
+// soon as its own sources are in the store, while one more thread downloads those of others. Sources that can be had nowhere are
+// a failure before anything runs. A failed download stops what runs, and is what is reported; a task that failed stops the downloads.
+//   order  the dirty items, in the order in which they are to be made
+[[nodiscard]] int lm_work_plan_run(struct lm_work_plan *plan, struct lm_work *const *order, size_t count, unsigned at_once,
+	lm_pool_task *task, void *context, struct lm_err *err);
+// The item of a layer for a platform, or null.
+struct lm_work *lm_work_find(const struct lm_work_plan *plan, size_t layer, enum lm_platform platform);
 void lm_work_plan_release(struct lm_work_plan *plan);
 
 // The entries of one layer.

@@ -475,26 +475,27 @@ record_artifacts(struct run *run, struct lm_err *err)
 	return lm_catalogue_record(run->project, artifacts, count, err);
 }
 
+// Of a source in the store, or else as the lock has it.
 static uint64_t
-source_bytes(const struct run *run, const struct lm_digest *digest)
+source_bytes(const struct run *run, const struct lm_digest *digest, uint64_t known)
 {
 	struct lm_file_info info = {};
 	struct lm_err ignored = {};
 	LM_AUTO(lm_free_ptr) char *path = lm_store_find(run->project->store, digest);
-	return path == nullptr || lm_file_info(path, &info, &ignored) < 0 ? 0 : info.size_bytes;
+	return path == nullptr || lm_file_info(path, &info, &ignored) < 0 ? known : info.size_bytes;
 }
 
 // About how much there is to do for an item, by its sources: what is compressed holds about three times as much.
 static uint64_t
 estimate(const struct run *run, const struct item *item)
 {
-	enum { FACTOR = 3 };
+	enum { FACTOR = 3, RUNTIME_BYTES = 30 * 1024 * 1024 }; // a lock does not say how large a runtime archive is
 	uint64_t bytes = 0;
 	const struct lm_layer_sources *sources = &item->work->sources;
 	for (size_t i = 0; i < sources->count; i++)
-		bytes += FACTOR * source_bytes(run, &sources->wheels[i]->digest);
+		bytes += FACTOR * source_bytes(run, &sources->wheels[i]->digest, sources->wheels[i]->size_bytes);
 	if (sources->needs_runtime)
-		bytes += source_bytes(run, &sources->runtime.digest) *
+		bytes += source_bytes(run, &sources->runtime.digest, RUNTIME_BYTES) *
 			(lm_cstr_ends(sources->runtime.name, ".tar") ? 1 : FACTOR);
 	return bytes;
 }
@@ -512,7 +513,8 @@ static int
 run_item(void *context, size_t index, struct lm_err *err)
 {
 	struct run *run = context;
-	return make_item(run, run->order[index], err);
+	struct item *item = run->order[index];
+	return lm_stage_make(item->folder, err) < 0 ? -1 : make_item(run, item, err);
 }
 
 // Several layers at once, so that one that ends leaves no processor idle: their threads share `jobs` workers.
@@ -521,23 +523,24 @@ run_items(struct run *run, struct lm_err *err)
 {
 	enum { LAYERS_AT_ONCE = 3 };
 	unsigned jobs = run->project->settings.jobs == 0 ? lm_cpu_count() : run->project->settings.jobs;
-	if (lm_work_plan_fetch(&run->plan, err) < 0)
-		return -1;
+	struct lm_store *store = nullptr;
 	run->order = lm_alloc_array(run->count, sizeof(struct item *));
-	for (size_t i = 0; i < run->count; i++) {
-		struct item *item = &run->items[i];
-		if (!item->work->dirty)
-			continue;
-		if (lm_stage_make(item->folder, err) < 0)
-			return -1;
-		item->estimate = estimate(run, item);
-		run->order[run->order_count++] = item;
-	}
+	for (size_t i = 0; i < run->count; i++)
+		if (run->items[i].work->dirty)
+			run->order[run->order_count++] = &run->items[i];
 	if (run->order_count == 0)
 		return 0;
+	if (lm_project_store(run->project, &store, err) < 0)
+		return -1;
+	for (size_t i = 0; i < run->order_count; i++)
+		run->order[i]->estimate = estimate(run, run->order[i]);
 	qsort(run->order, run->order_count, sizeof *run->order, compare_items);
+	LM_AUTO(lm_free_ptr) struct lm_work **works = lm_alloc_array(run->order_count, sizeof *works);
+	for (size_t i = 0; i < run->order_count; i++)
+		works[i] = run->order[i]->work;
 	run->crew = lm_crew_new(jobs);
-	return lm_pool_run(jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE, run->order_count, run_item, run, err);
+	return lm_work_plan_run(
+		&run->plan, works, run->order_count, jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE, run_item, run, err);
 }
 
 // A run that failed leaves nothing behind but what was there before.
@@ -546,8 +549,12 @@ drop_staged(const struct run *run)
 {
 	for (size_t i = 0; i < run->count; i++) {
 		struct lm_err ignored = {};
-		if (is_last(run, i) && lm_stage_drop(run->items[i].folder, &ignored) < 0)
+		if (!is_last(run, i))
+			continue;
+		if (lm_stage_undo(run->items[i].folder, &ignored) < 0)
 			lm_emit_warning(&run->project->settings.sink, "%s", ignored.text);
+		if (!lm_cstr_equal(run->items[i].folder, run->options->folder))
+			lm_dir_remove_empty(run->items[i].folder);
 	}
 }
 

@@ -113,17 +113,36 @@ collect_folders(const struct lm_project *project, struct folders *out)
 		lm_strings_add(&out->paths, settings->find_links[i]);
 }
 
+// Keep what has to be downloaded; each once.
+static void
+add_missing(struct lm_sources_missing *out, const struct lm_wanted *wanted)
+{
+	lm_grow(out->wanted, out->count, out->cap);
+	struct lm_wanted *kept = &out->wanted[out->count++];
+	*kept = *wanted;
+	kept->name = lm_arena_strdup(&out->arena, wanted->name);
+	kept->url = lm_arena_strdup(&out->arena, wanted->url);
+}
+
+// Have what the folders have; what is left has a URL, or is named in the failure.
 static int
-fetch_wanted(struct lm_store *store, const struct absents *absents, const struct folders *folders, struct lm_err *err)
+prepare_wheels(struct lm_store *store, const struct absents *absents, const struct folders *folders,
+	struct lm_sources_missing *out, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) struct lm_wanted *wanted = lm_alloc_array(absents->count, sizeof *wanted);
+	LM_AUTO(lm_free_ptr) const struct lm_wanted **missing = nullptr;
+	size_t count = 0;
 	for (size_t i = 0; i < absents->count; i++)
 		wanted[i] = (struct lm_wanted){ .name = absents->items[i].wheel->file_name,
 			.digest = absents->items[i].wheel->digest,
 			.size_bytes = absents->items[i].wheel->size_bytes,
 			.url = absents->items[i].url };
-	return lm_store_fetch(store, wanted, absents->count, (const char *const *)folders->paths.items, folders->paths.count,
-		PARALLEL_DOWNLOADS, err);
+	if (lm_store_prepare(store, wanted, absents->count, (const char *const *)folders->paths.items, folders->paths.count,
+		    &missing, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		add_missing(out, missing[i]);
+	return 0;
 }
 
 // The URL of a file with this name and digest in the resolver's answer.
@@ -223,9 +242,32 @@ drop_found(struct lm_store *store, struct absents *absents)
 	absents->count = kept;
 }
 
+// Without an index only links of the spec are asked for.
+static bool
+must_ask(const struct lm_project *project, const struct absents *absents, const struct folders *folders)
+{
+	bool no_index = project->settings.no_index || project->spec.no_index;
+	if (no_index)
+		return folders->has_links;
+	for (size_t i = 0; i < absents->count; i++)
+		if (absents->items[i].wheel->url == nullptr)
+			return true;
+	return false;
+}
+
 static int
-fetch_wheels(struct lm_project *project, struct lm_store *store, const struct lm_layer_sources *sources, size_t count,
-	struct lm_err *err)
+download_all(struct lm_project *project, struct lm_sources_missing *missing, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) const struct lm_wanted **wanted = lm_alloc_array(missing->count, sizeof *wanted);
+	for (size_t i = 0; i < missing->count; i++)
+		wanted[i] = &missing->wanted[i];
+	return lm_sources_download(project, wanted, missing->count, nullptr, nullptr, err);
+}
+
+//   out  has the runtime archives that are missing
+static int
+find_wheels(struct lm_project *project, struct lm_store *store, const struct lm_layer_sources *sources, size_t count,
+	struct lm_sources_missing *out, struct lm_err *err)
 {
 	LM_AUTO(release_absents) struct absents absents = {};
 	LM_AUTO(release_folders) struct folders folders = {};
@@ -235,37 +277,26 @@ fetch_wheels(struct lm_project *project, struct lm_store *store, const struct lm
 		return 0;
 	collect_folders(project, &folders);
 	if (folders.paths.count > 0) {
-		if (fetch_wanted(store, &absents, &folders, err) == 0)
+		if (prepare_wheels(store, &absents, &folders, out, err) == 0)
 			return 0;
 		if (err->code != LM_E_NOT_FOUND)
 			return -1;
 		lm_err_clear(err);
 		drop_found(store, &absents);
 	}
+	if (must_ask(project, &absents, &folders)) {
+		if (download_all(project, out, err) < 0)
+			return -1;
+		out->count = 0;
+	}
 	if (find_urls(project, &absents, &folders, err) < 0)
 		return -1;
-	return fetch_wanted(store, &absents, &folders, err);
-}
-
-// Runtime archives to download, each once.
-struct runtimes {
-	struct lm_runtime_source *sources; // what `wanted` points into
-	struct lm_wanted *wanted;
-	size_t count;
-	const char *layer; // who wants the first of them
-};
-
-static void
-release_runtimes(struct runtimes *runtimes)
-{
-	for (size_t i = 0; i < runtimes->count; i++)
-		lm_runtime_source_release(&runtimes->sources[i]);
-	lm_free(runtimes->sources);
-	lm_free(runtimes->wanted);
+	return prepare_wheels(store, &absents, &folders, out, err);
 }
 
 static int
-collect_runtime(struct lm_project *project, const struct lm_layer_sources *sources, struct runtimes *out, struct lm_err *err)
+find_runtime(
+	struct lm_project *project, const struct lm_layer_sources *sources, struct lm_sources_missing *out, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &project->spec.layers[sources->layer];
 	LM_AUTO(lm_runtime_source_release) struct lm_runtime_source source = {};
@@ -278,34 +309,44 @@ collect_runtime(struct lm_project *project, const struct lm_layer_sources *sourc
 		return lm_err_wrap(err, "layer '%s'", spec->name);
 	if (rc == 0)
 		return 0;
-	if (out->count == 0)
-		out->layer = spec->name;
-	out->wanted[out->count] = wanted;
-	out->sources[out->count++] = source;
-	source = (struct lm_runtime_source){};
+	wanted.whose = lm_arena_format(&out->arena, "layer '%s'", spec->name);
+	add_missing(out, &wanted);
 	return 0;
 }
 
-static int
-fetch_runtimes(struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err)
+void
+lm_sources_missing_release(struct lm_sources_missing *missing)
 {
-	LM_AUTO(release_runtimes) struct runtimes runtimes = {};
-	runtimes.sources = lm_alloc_array(count, sizeof *runtimes.sources);
-	runtimes.wanted = lm_alloc_array(count, sizeof *runtimes.wanted);
+	lm_free(missing->wanted);
+	lm_arena_release(&missing->arena);
+	*missing = (struct lm_sources_missing){};
+}
+
+int
+lm_sources_find(struct lm_project *project, const struct lm_layer_sources *sources, size_t count,
+	struct lm_sources_missing *out, struct lm_err *err)
+{
+	struct lm_store *store = nullptr;
+	if (lm_project_store(project, &store, err) < 0)
+		return -1;
 	for (size_t i = 0; i < count; i++)
-		if (sources[i].needs_runtime && collect_runtime(project, &sources[i], &runtimes, err) < 0)
+		if (sources[i].needs_runtime && find_runtime(project, &sources[i], out, err) < 0)
 			return -1;
-	if (runtimes.count == 0)
-		return 0;
-	int rc = lm_store_fetch(project->store, runtimes.wanted, runtimes.count, nullptr, 0, PARALLEL_DOWNLOADS, err);
-	return rc < 0 && runtimes.count == 1 ? lm_err_wrap(err, "layer '%s'", runtimes.layer) : rc;
+	return find_wheels(project, store, sources, count, out, err);
+}
+
+int
+lm_sources_download(struct lm_project *project, const struct lm_wanted *const *wanted, size_t count,
+	void (*here)(void *context, const struct lm_wanted *wanted), void *context, struct lm_err *err)
+{
+	return lm_store_download(project->store, wanted, count, PARALLEL_DOWNLOADS, here, context, err);
 }
 
 int
 lm_sources_fetch(struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err)
 {
-	struct lm_store *store = nullptr;
-	if (lm_project_store(project, &store, err) < 0 || fetch_runtimes(project, sources, count, err) < 0)
+	LM_AUTO(lm_sources_missing_release) struct lm_sources_missing missing = {};
+	if (lm_sources_find(project, sources, count, &missing, err) < 0)
 		return -1;
-	return fetch_wheels(project, store, sources, count, err);
+	return download_all(project, &missing, err);
 }

@@ -29,6 +29,21 @@ struct lm_layer_sources {
 // file is now, several at once.
 [[nodiscard]] int lm_sources_fetch(
 	struct lm_project *project, const struct lm_layer_sources *sources, size_t count, struct lm_err *err);
+
+// What has to be downloaded: known by digest, each once, with a URL. Zero-initialised is nothing.
+struct lm_sources_missing {
+	struct lm_wanted *wanted;
+	size_t count, cap;
+	struct lm_arena arena; // owns the texts
+};
+// lm_sources_fetch in two steps. First all but the downloads: what folders have is in the store afterwards. (Runtime archives are
+// downloaded here, too, when the resolver has to be asked, which needs one.)
+[[nodiscard]] int lm_sources_find(struct lm_project *project, const struct lm_layer_sources *sources, size_t count,
+	struct lm_sources_missing *out, struct lm_err *err);
+void lm_sources_missing_release(struct lm_sources_missing *missing);
+// Then the downloads, as lm_store_download.
+[[nodiscard]] int lm_sources_download(struct lm_project *project, const struct lm_wanted *const *wanted, size_t count,
+	void (*here)(void *context, const struct lm_wanted *wanted), void *context, struct lm_err *err);
 void lm_sources_release(struct lm_layer_sources *sources);
 
 // The runtime archive of runtime layer `layer` for a platform: from [[tool.lamina.runtime_archives]], the lock, the mirror, or

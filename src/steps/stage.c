@@ -26,6 +26,17 @@ lm_stage_drop(const char *folder, struct lm_err *err)
 }
 
 int
+lm_stage_undo(const char *folder, struct lm_err *err)
+{
+	int rc = lm_stage_drop(folder, err);
+	for (size_t i = LM_COUNT(ours); i-- > 0;) {
+		LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, ours[i].name);
+		lm_dir_remove_empty(path);
+	}
+	return rc;
+}
+
+int
 lm_stage_sweep(const char *folder, struct lm_err *err)
 {
 	for (size_t i = 0; i < LM_COUNT(ours); i++) {

@@ -13,6 +13,8 @@
 [[nodiscard]] int lm_stage_make(const char *folder, struct lm_err *err);
 // Remove the staging folder with what is in it.
 [[nodiscard]] int lm_stage_drop(const char *folder, struct lm_err *err);
+// The same after a failure: with the folders that lm_stage_make made, but not the output folder itself, where nothing is in them.
+[[nodiscard]] int lm_stage_undo(const char *folder, struct lm_err *err);
 
 // Where a staged file is; name: one component, unlike every other's. Yours to lm_free.
 [[nodiscard]] char *lm_stage_path(const char *folder, const char *name);

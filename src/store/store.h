@@ -29,6 +29,7 @@ struct lm_wanted {
 	struct lm_digest digest;
 	uint64_t size_bytes;  // 0: not known
 	const char *url;      // where to get it when no folder has it; null: nowhere
+	const char *whose;    // put in front of what is said when its download fails ("layer 'cpython'"); null: nothing
 };
 
 // The path of a source that is here, or null. Yours to lm_free. Size is not looked at; bytes are checked where they are
@@ -41,6 +42,15 @@ char *lm_store_find(struct lm_store *store, const struct lm_digest *digest);
 // missing file, before anything is downloaded. Else as lm_http_download.
 [[nodiscard]] int lm_store_fetch(struct lm_store *store, const struct lm_wanted *wanted, size_t count,
 	const char *const *folders, size_t folder_count, unsigned parallel, struct lm_err *err);
+
+// The same in two steps. First all but the downloads: *missing are those left for them, yours to lm_free; they point into `wanted`.
+[[nodiscard]] int lm_store_prepare(struct lm_store *store, const struct lm_wanted *wanted, size_t count,
+	const char *const *folders, size_t folder_count, const struct lm_wanted ***missing, size_t *missing_count,
+	struct lm_err *err);
+// Then the downloads, begun in the order given. Each has a URL and is there once.
+//   here  called by this thread for each that is in the store now, and may be read; null: nobody asks
+[[nodiscard]] int lm_store_download(struct lm_store *store, const struct lm_wanted *const *wanted, size_t count,
+	unsigned parallel, void (*here)(void *context, const struct lm_wanted *wanted), void *context, struct lm_err *err);
 
 // Take a local file in (copied), checking the digest when `expected` is given. *digest gets what it has.
 [[nodiscard]] int lm_store_add_file(struct lm_store *store, const char *path, const struct lm_digest *expected,

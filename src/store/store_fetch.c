@@ -13,9 +13,6 @@
 
 enum {
 	COPY_PIECE_BYTES = 256 * 1024,
-	BATCH = 64,       // sources that are locked and fetched at once; each lock takes a descriptor
-	SMALL_BATCH = 16, // where there are few of them
-	FEW_DESCRIPTORS = 256,
 	NAMES_TOLD = 20,  // of files that cannot be had
 };
 
@@ -133,16 +130,15 @@ release_missing(struct missing *missing)
 	lm_free(missing->items);
 }
 
-static int
-compare_digests(const void *a, const void *b)
+int
+store_compare_wanted(const void *a, const void *b)
 {
 	return memcmp((*(const struct lm_wanted *const *)a)->digest.bytes, (*(const struct lm_wanted *const *)b)->digest.bytes,
 		LM_DIGEST_BYTES);
 }
 
-// Is a source here, with the size it should have? One of another size is set aside.
-static int
-is_here(struct lm_store *store, const struct lm_wanted *wanted, bool *here, struct lm_err *err)
+int
+store_is_here(struct lm_store *store, const struct lm_wanted *wanted, bool *here, struct lm_err *err)
 {
 	struct lm_file_info info = {};
 	LM_AUTO(lm_free_ptr) char *path = lm_store_find(store, &wanted->digest);
@@ -172,12 +168,12 @@ find_missing(struct lm_store *store, const struct lm_wanted *wanted, size_t coun
 	out->items = lm_alloc_array(count, sizeof(struct lm_wanted *));
 	for (size_t i = 0; i < count; i++)
 		out->items[i] = &wanted[i];
-	qsort(out->items, count, sizeof *out->items, compare_digests);
+	qsort(out->items, count, sizeof *out->items, store_compare_wanted);
 	for (size_t i = 0; i < count; i++) {
 		bool here = false;
 		if (kept > 0 && lm_digest_equal(&out->items[kept - 1]->digest, &out->items[i]->digest))
 			continue;
-		if (is_here(store, out->items[i], &here, err) < 0)
+		if (store_is_here(store, out->items[i], &here, err) < 0)
 			return -1;
 		if (!here)
 			out->items[kept++] = out->items[i];
@@ -214,7 +210,7 @@ take_local(struct lm_store *store, struct missing *missing, const char *const *f
 		LM_AUTO(lm_lock_free) struct lm_lock lock = {};
 		if (folder_count > 0 && strchr(wanted->name, '/') == nullptr) {
 			if (store_lock(store, &wanted->digest, "fetching", wanted->name, &store->sink, &lock, err) < 0 ||
-				is_here(store, wanted, &done, err) < 0)
+				store_is_here(store, wanted, &done, err) < 0)
 				return -1;
 			for (size_t j = 0; j < folder_count && !done; j++)
 				if (take_from(store, wanted, folders[j], &done, err) < 0)
@@ -251,53 +247,21 @@ check_places(const struct missing *missing, const char *const *folders, size_t f
 		lm_buf_cstr(&text), names.count == 1 ? "it" : "them");
 }
 
-// Download sources whose locks we hold.
-static int
-download_locked(
-	struct lm_store *store, const struct lm_wanted *const *items, size_t count, unsigned parallel, struct lm_err *err)
+int
+lm_store_prepare(struct lm_store *store, const struct lm_wanted *wanted, size_t count, const char *const *folders,
+	size_t folder_count, const struct lm_wanted ***missing, size_t *missing_count, struct lm_err *err)
 {
-	struct lm_download downloads[BATCH] = {};
-	char *paths[BATCH] = {};
-	size_t used = 0;
-	int rc = 0;
-	for (size_t i = 0; i < count && rc == 0; i++) {
-		bool here = false;
-		rc = is_here(store, items[i], &here, err); // another process may have had the lock before us
-		if (rc < 0 || here)
-			continue;
-		paths[used] = store_path(store, "sources", &items[i]->digest, "");
-		rc = store_make_parent(paths[used], err);
-		downloads[used] = (struct lm_download){
-			.url = items[i]->url,
-			.label = items[i]->name,
-			.path = paths[used],
-			.digest = items[i]->digest,
-			.has_digest = true,
-			.size_bytes = items[i]->size_bytes,
-			.max_bytes = STORE_SOURCE_MAX_BYTES,
-		};
-		used++;
-	}
-	if (rc == 0 && used > 0)
-		rc = lm_http_download(downloads, used, parallel, &store->sink, err);
-	for (size_t i = 0; i < used; i++)
-		lm_free(paths[i]);
-	return rc;
-}
-
-static int
-download_batch(
-	struct lm_store *store, const struct lm_wanted *const *items, size_t count, unsigned parallel, struct lm_err *err)
-{
-	struct lm_lock locks[BATCH] = {};
-	int rc = 0;
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = store_lock(store, &items[i]->digest, "fetching", items[i]->name, &store->sink, &locks[i], err);
-	if (rc == 0)
-		rc = download_locked(store, items, count, parallel, err);
-	for (size_t i = 0; i < count; i++)
-		lm_lock_free(&locks[i]);
-	return rc;
+	LM_AUTO(release_missing) struct missing found = {};
+	*missing = nullptr;
+	*missing_count = 0;
+	if (count == 0)
+		return 0;
+	if (find_missing(store, wanted, count, &found, err) < 0 || take_local(store, &found, folders, folder_count, err) < 0 ||
+		check_places(&found, folders, folder_count, err) < 0)
+		return -1;
+	*missing_count = found.count;
+	*missing = lm_take(&found.items);
+	return 0;
 }
 
 int
@@ -305,18 +269,7 @@ lm_store_fetch(struct lm_store *store, const struct lm_wanted *wanted, size_t co
 	size_t folder_count, unsigned parallel, struct lm_err *err)
 {
 	LM_AUTO(release_missing) struct missing missing = {};
-	if (count == 0)
-		return 0;
-	if (find_missing(store, wanted, count, &missing, err) < 0 ||
-		take_local(store, &missing, folders, folder_count, err) < 0 ||
-		check_places(&missing, folders, folder_count, err) < 0)
+	if (lm_store_prepare(store, wanted, count, folders, folder_count, &missing.items, &missing.count, err) < 0)
 		return -1;
-	long descriptors = sysconf(_SC_OPEN_MAX);
-	size_t batch = descriptors >= 0 && descriptors < FEW_DESCRIPTORS ? SMALL_BATCH : BATCH;
-	for (size_t i = 0; i < missing.count; i += batch) {
-		size_t left = missing.count - i;
-		if (download_batch(store, missing.items + i, left < batch ? left : batch, parallel, err) < 0)
-			return -1;
-	}
-	return 0;
+	return lm_store_download(store, missing.items, missing.count, parallel, nullptr, nullptr, err);
 }

@@ -44,6 +44,10 @@ typedef int store_visit(void *context, const char *folder, const char *shard, co
 [[nodiscard]] int store_set_aside(struct lm_store *store, const struct lm_digest *digest, const char *name, struct lm_err *err);
 // Hash a source. *matches: whether it has its digest.
 [[nodiscard]] int store_check_source(const char *path, const struct lm_digest *digest, bool *matches, struct lm_err *err);
+// Is a source here, with the size it should have? One of another size is set aside.
+[[nodiscard]] int store_is_here(struct lm_store *store, const struct lm_wanted *wanted, bool *here, struct lm_err *err);
+// For qsort of `const struct lm_wanted *`: by digest, the order in which every process takes the locks of several.
+int store_compare_wanted(const void *a, const void *b);
 
 enum store_segment_state {
 	STORE_SEGMENT_READ,

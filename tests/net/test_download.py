@@ -5,6 +5,7 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -422,6 +423,46 @@ def test_the_first_failure_ends_all(web, run, tool, tmp_path):
     result = run(tool("fetch_tool"), *arguments, env=NO_PROXY).json()
     assert result["code"] == "network"
     assert result["error"] == f"cannot download 'label-2' from '{web.url('/2')}': the server answered 404"
+
+
+def at_once(web, run, tool, tmp_path, size, one_more_ms, wanted):
+    """How many of six files are sent at the same time, at most. Answers wait until `wanted` are asked for."""
+    asked, ended, most = set(), set(), []
+    changed = threading.Condition()
+
+    def answer(path):
+        def send(handler):
+            with changed:
+                asked.add(path)
+                most.append(len(asked) - len(ended))
+                changed.notify_all()
+                changed.wait_for(lambda: len(asked) >= wanted, 20)
+                ended.add(path)
+            content(DATA)(handler)
+
+        return send
+
+    arguments = []
+    for i in range(6):
+        web.answers[f"/{i}"] = [answer(f"/{i}")]
+        arguments += [web.url(f"/{i}"), f"label-{i}", tmp_path / f"{i}", SHA, str(size), "0"]
+    result = run(tool("fetch_tool"), f"--one-more-ms={one_more_ms}", *arguments, env=NO_PROXY).json()
+    assert (result["code"], result["error"]) == ("ok", "")
+    return max(most)
+
+
+def test_large_files_begin_two_at_a_time(web, run, tool, tmp_path):
+    """Of unknown size, in order."""
+    assert at_once(web, run, tool, tmp_path, 0, 3_600_000, 2) == 2
+    assert {path for path, _ in web.requests[:2]} == {"/0", "/1"}
+
+
+def test_one_more_large_file_after_a_while(web, run, tool, tmp_path):
+    assert at_once(web, run, tool, tmp_path, 0, 1, 6) == 6
+
+
+def test_small_files_begin_all_at_once(web, run, tool, tmp_path):
+    assert at_once(web, run, tool, tmp_path, len(DATA), 3_600_000, 6) == 6
 
 
 def test_nothing_to_do(run, tool):

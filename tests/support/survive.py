@@ -77,9 +77,9 @@ def session(pid):
     return found
 
 
-def wait_until(condition, what):
+def wait_until(condition, what, patience_s=PATIENCE_S):
     """Wait for something that has no event of its own."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not (value := condition()):
         assert time.monotonic() < deadline, f"still not so: {what}"
         time.sleep(0.005)

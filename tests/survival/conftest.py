@@ -11,10 +11,13 @@ import pytest
 
 import batch_runner
 import paths
+import private
 import small_places
 import small_stack
+import web
 from fake_provider import fake_provider
 from faulty_layers import COMMANDS
+from served_stack import ServedStack
 from survive import Place
 
 MEMORY = "/dev/shm"
@@ -79,6 +82,15 @@ def data_stack(lamina, fast_path):
     (place.project / "launch" / "data").mkdir(parents=True)
     (place.project / "launch" / "data" / "__main__.py").write_text("")
     return place
+
+
+@pytest.fixture(scope="module")
+def served(lamina, tmp_path_factory):
+    """A ServedStack. Its place is to be copied."""
+    folder = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch, web.serve() as server:
+        private.enter(patch, folder / "private")
+        yield ServedStack(folder, lamina, server)
 
 
 # ---- lamina-batch: a module says in ITEMS how many items its runs have

@@ -1,4 +1,4 @@
-// Drives lm_http_fetch from tests: fetch_tool [--parallel=N] [--backoff-ms=N] [--retry-after-max-ms=N] [--stall-s=N] [--trust=PEM]
+// Drives lm_http_fetch from tests: fetch_tool [--parallel=N] [--backoff-ms=N] [--retry-after-max-ms=N] [--stall-s=N] [--one-more-ms=N] [--trust=PEM]
 // then for each file URL LABEL PATH SHA256 SIZE MAX ("-" and 0 for what is not known).
 // Prints one JSON object: {"code": "ok", "error": "", "sha256": [...], "events": [["begin", LABEL, DONE, TOTAL, TEXT], ...]}
 #include "../support/code_name.h"
@@ -59,6 +59,8 @@ read_option(const char *argument, struct lm_http_options *options)
 		options->retry_after_max_ms = number(value);
 	else if ((value = value_of(argument, "--stall-s=")) != nullptr)
 		options->stall_s = (unsigned)number(value);
+	else if ((value = value_of(argument, "--one-more-ms=")) != nullptr)
+		options->one_more_ms = number(value);
 	else if ((value = value_of(argument, "--trust=")) != nullptr)
 		lm_http_trust(value);
 }

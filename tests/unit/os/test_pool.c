@@ -227,6 +227,45 @@ interruption_stops_ordered_ones(void **state)
 	lm_cancel_reset();
 }
 
+struct called_off {
+	struct lm_cancel_scope *scope;
+	atomic_uint total;
+};
+
+static int
+call_off_at_3(void *context, size_t index, struct lm_err *)
+{
+	struct called_off *work = context;
+	atomic_fetch_add(&work->total, 1);
+	if (index == 3)
+		lm_cancel_scope_request(work->scope);
+	while (index > 3 && !lm_cancel_requested()) // whatever thread this is
+		(void)sched_yield();
+	return 0;
+}
+
+// All threads of a pool are in the scopes of its caller; afterwards nothing is called off.
+static void
+threads_are_in_the_callers_scope(void **state)
+{
+	(void)state;
+	for (unsigned jobs = 1; jobs <= 4; jobs++) {
+		struct lm_cancel_scope outer = {}, inner = {};
+		struct called_off work = { .scope = &outer };
+		struct lm_err err = {};
+		lm_cancel_enter(&outer);
+		lm_cancel_enter(&inner);
+		assert_int_equal(lm_pool_run(jobs, TASKS, call_off_at_3, &work, &err), -1);
+		assert_int_equal(err.code, LM_E_INTERRUPTED);
+		assert_true(work.total <= 3 + jobs);
+		assert_ptr_equal(lm_cancel_innermost(), &inner);
+		lm_cancel_leave(&inner);
+		lm_cancel_leave(&outer);
+		assert_null(lm_cancel_innermost());
+		assert_int_equal(lm_cancel_check(&err), 0);
+	}
+}
+
 static void
 counts_the_affinity(void **state)
 {
@@ -296,6 +335,7 @@ main(void)
 		cmocka_unit_test(what_is_needed_comes_first),
 		cmocka_unit_test(ordered_failures),
 		cmocka_unit_test(interruption_stops_ordered_ones),
+		cmocka_unit_test(threads_are_in_the_callers_scope),
 		cmocka_unit_test(counts_the_affinity),
 		cmocka_unit_test(reads_the_quota),
 	};
