@@ -112,8 +112,11 @@ def test_results_while_the_run_goes_on(runner, provider):
 
 
 def test_an_output_file_appears_whole(done):
-    told = done("results", run_id="r", output="out/results.jsonl")
-    assert said(told) == "cannot write 'out/results.jsonl': No such file or directory"
+    (done.folder / "file").write_text("")
+    assert said(done("results", run_id="r", output="file/results.jsonl")) == "cannot make folder 'file': Not a directory"
+    told = done("results", run_id="r", output="a/new/folder/results.jsonl").json()
+    assert told["output_path"] == "a/new/folder/results.jsonl"
+    assert (done.folder / "a" / "new" / "folder" / "results.jsonl").read_text(encoding="utf-8") == done("results", run_id="r").out
     told = done("results", run_id="r", output="results.jsonl").json()
     assert told == {"run_id": "r", "status": "completed_with_failures", "result_count": 6, "output_path": "results.jsonl"}
     assert (done.folder / "results.jsonl").read_text(encoding="utf-8") == done("results", run_id="r").out

@@ -2,7 +2,9 @@
 
 #include "base/mem.h"
 #include "os/clock.h"
+#include "os/dir.h"
 #include "os/file.h"
+#include "os/path.h"
 #include "programs/common/out.h"
 
 #include <string.h>
@@ -15,6 +17,14 @@ read_format(const struct lm_batch_run *run, enum lm_result_format *out, struct l
 	if (*out == LM_RESULT_JSONL && strcmp(text, "jsonl") != 0)
 		return lm_err_set(err, LM_E_USAGE, "--format is '%s', not jsonl or csv", text);
 	return 0;
+}
+
+static int
+open_output(const char *path, struct lm_outfile *out, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *parent = lm_path_parent(path);
+	lm_outfile_sweep_of(path);
+	return lm_dir_make(parent, err) < 0 ? -1 : lm_outfile_open(out, path, 0644, err);
 }
 
 static int
@@ -76,9 +86,7 @@ lm_batch_results(struct lm_batch_run *run, struct lm_err *err)
 		return lm_err_set(err, LM_E_CONFLICT, "run '%s' is not finished; '--after-sequence 0' gives the results so far",
 			run->row.run_id);
 	bool is_file = run->cli.output != nullptr;
-	if (is_file)
-		lm_outfile_sweep_of(run->cli.output);
-	if (is_file && lm_outfile_open(&file, run->cli.output, 0644, err) < 0)
+	if (is_file && open_output(run->cli.output, &file, err) < 0)
 		return -1;
 	struct lm_results results = results_of(run);
 	if (lm_results_write(&results, &options, is_file ? to_file : to_stdout, &file, &count, &next, err) < 0)
