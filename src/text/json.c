@@ -7,6 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Bytes of the UTF-8 character at text[at]; 0: there is none.
+static size_t
+char_length(struct lm_str text, size_t at)
+{
+	unsigned char c = (unsigned char)text.ptr[at];
+	size_t len = c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+	return len <= text.len - at && lm_utf8_valid((struct lm_str){ text.ptr + at, len }) ? len : 0;
+}
+
 // Lines and columns, in characters, up to the first byte that is not UTF-8, or is NUL.
 static int
 fail_bytes(struct lm_str text, struct lm_err *err)
@@ -14,12 +23,11 @@ fail_bytes(struct lm_str text, struct lm_err *err)
 	unsigned line = 1, column = 1;
 	size_t at = 0;
 	while (at < text.len && text.ptr[at] != '\0') {
-		unsigned char c = (unsigned char)text.ptr[at];
-		size_t len = c < 0xC0 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
-		if (len > text.len - at || !lm_utf8_valid((struct lm_str){ text.ptr + at, len }))
+		size_t len = char_length(text, at);
+		if (len == 0)
 			break;
 		column++;
-		if (c == '\n') {
+		if (text.ptr[at] == '\n') {
 			line++;
 			column = 1;
 		}
@@ -31,13 +39,17 @@ fail_bytes(struct lm_str text, struct lm_err *err)
 		(unsigned)(unsigned char)text.ptr[at]);
 }
 
-// jansson quotes up to 20 bytes of the input in its messages: nothing of it may act on a terminal.
+// jansson quotes up to 20 bytes of the input in its messages: nothing of it may act on a terminal, and it may end within a character.
 static void
 make_printable(char *text)
 {
-	for (char *at = text; *at != '\0'; at++)
-		if ((unsigned char)*at < 0x20 || *at == 0x7F)
-			*at = '?';
+	struct lm_str whole = lm_str_of(text);
+	for (size_t at = 0; at < whole.len;) {
+		size_t len = char_length(whole, at);
+		if (len == 0 || (unsigned char)text[at] < 0x20 || text[at] == 0x7F)
+			text[at] = '?';
+		at += len == 0 ? 1 : len;
+	}
 }
 
 int

@@ -16,6 +16,8 @@ refused(void **state)
 		{ "not closed", LM_STR("{\"a\": 1,\n \"b\": [2"), "line 2, column 8: ']' expected near end of file" },
 		{ "word", LM_STR("[yes]"), "line 1, column 4: invalid token near 'yes'" },
 		{ "duplicate key", LM_STR("{\"a\": 1, \"a\": 2}"), "line 1, column 12: duplicate object key near '\"a\"'" },
+		{ "escape cut in a character", LM_STR("[\"\\u07e\xCB\xA3t\"]"),
+			"line 1, column 8: invalid escape near '\"\\u07e?'" },
 		{ "terminal control", LM_STR("[\x1B[2J]"), "line 1, column 2: invalid token near '?'" },
 		{ "long token",
 			LM_STR("[\"\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\\x\"]"),
