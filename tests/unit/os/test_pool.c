@@ -201,7 +201,7 @@ ordered_failures(void **state)
 		{ "a later one is called off", "task 0 failed",
 			{ .fails = 1, .waits = 1, .waits_for = { 3 }, .called_off = 1u << 3 }, 2, 2 },
 		{ "one of two that run", "task 1 failed",
-			{ .fails = 1u << 1, .waits = 1u << 1, .waits_for = { [1] = 2 }, .called_off = 1u << 2 }, 2, 3 },
+			{ .fails = 1u << 1, .waits = 1 | 1u << 1, .waits_for = { 3, 2 }, .called_off = 1u << 2 }, 2, 4 },
 	};
 	(void)state;
 	for (size_t i = 0; i < LM_COUNT(rows); i++) {
