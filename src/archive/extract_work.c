@@ -125,7 +125,8 @@ emit(void *context, const struct extract_item *given)
 		reading->items++;
 		if (batch->count == BATCH_ITEMS || batch->bytes >= BATCH_BYTES)
 			push(reading);
-		item.bytes += item.bytes == nullptr ? 0 : len;
+		if (item.bytes != nullptr)
+			item.bytes += len;
 		item.offset += len;
 		item.len -= len;
 	} while (item.len > 0);

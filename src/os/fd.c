@@ -12,6 +12,14 @@ lm_fd_close(int *fd)
 	*fd = -1;
 }
 
+bool
+lm_fd_are_few(void)
+{
+	enum { FEW = 256 };
+	long most = sysconf(_SC_OPEN_MAX);
+	return most >= 0 && most < FEW;
+}
+
 int
 lm_fd_fail(struct lm_err *err, int sys, const char *verb, const char *path)
 {

@@ -27,6 +27,8 @@ bool lm_fd_is_named(int fd, const char *path);
 // Make a file beside `path`, locked for as long as it is open (see lm_outfile_sweep). Returns its descriptor and sets
 // *temp_path, yours to lm_free; or -1 with errno.
 [[nodiscard]] int lm_fd_make_partial(const char *path, char **temp_path);
+// May this process have but few descriptors (below 256: `ulimit -n`)? Then less is done at once.
+bool lm_fd_are_few(void);
 // The names in an open folder, sorted by byte. Takes `fd` and closes it. Returns 0 or an errno.
 struct lm_strings;
 [[nodiscard]] int lm_fd_list(int fd, struct lm_strings *names);

@@ -2,6 +2,7 @@
 
 #include "os/cancel.h"
 #include "os/clock.h"
+#include "os/fd.h"
 #include "os/pool.h"
 #include "steps/amend.h"
 #include "steps/indexed.h"
@@ -247,14 +248,14 @@ collect_findings(struct run *run)
 static int
 lock_layers(struct run *run, struct lm_err *err)
 {
-	enum { LAYERS_AT_ONCE = 8 }; // a resolver takes a hundred megabytes, and itself asks an index for fifty things at once
-	unsigned jobs = run->project->settings.jobs;
+	// a resolver takes a hundred megabytes, some descriptors here, and itself asks an index for fifty things at once
+	enum { LAYERS_AT_ONCE = 8, WITH_FEW_DESCRIPTORS = 2 };
+	unsigned jobs = run->project->settings.jobs, most = lm_fd_are_few() ? WITH_FEW_DESCRIPTORS : LAYERS_AT_ONCE;
 	for (size_t i = 0; i < run->count; i++) {
 		const struct lm_layer_spec *layer = &run->project->spec.layers[i];
 		run->needs[i] = (struct lm_pool_needs){ .items = layer->lower, .count = layer->lower_count };
 	}
-	int rc =
-		lm_pool_run_ordered(jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE, run->count, run->needs, run_layer, run, err);
+	int rc = lm_pool_run_ordered(jobs < most ? jobs : most, run->count, run->needs, run_layer, run, err);
 	collect_findings(run);
 	return rc;
 }

@@ -1,15 +1,14 @@
 // Downloading sources, several at once.
 #include "net/http.h"
+#include "os/fd.h"
 #include "store/store_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	BATCH = 64,       // sources that are locked and fetched at once; each lock takes a descriptor
 	SMALL_BATCH = 16, // where there are few of them
-	FEW_DESCRIPTORS = 256,
 	ONE_MORE_MS = 500, // see lm_http_options
 };
 
@@ -89,7 +88,7 @@ add_download(struct fetch *fetch, size_t item, struct lm_err *err)
 static int
 explain_failure(const struct fetch *fetch, struct lm_err *err)
 {
-	for (size_t i = 0; i < fetch->download_count; i++) {
+	for (size_t i = 0; i < fetch->download_count && err->code != LM_E_INTERRUPTED; i++) {
 		const char *whose = fetch->items[fetch->of_item[i]]->whose;
 		if (fetch->downloads[i].failed && whose != nullptr)
 			return lm_err_wrap(err, "%s", whose);
@@ -125,8 +124,7 @@ int
 lm_store_download(struct lm_store *store, const struct lm_wanted *const *wanted, size_t count, unsigned parallel,
 	void (*here)(void *context, const struct lm_wanted *wanted), void *context, struct lm_err *err)
 {
-	long descriptors = sysconf(_SC_OPEN_MAX);
-	size_t batch = descriptors >= 0 && descriptors < FEW_DESCRIPTORS ? SMALL_BATCH : BATCH;
+	size_t batch = lm_fd_are_few() ? SMALL_BATCH : BATCH;
 	for (size_t i = 0; i < count; i += batch) {
 		LM_AUTO(release_fetch)
 		struct fetch fetch = {

@@ -175,5 +175,5 @@ def test_an_interrupt_takes_the_live_line_away(served, lamina):
         shown.wait_for(lambda text: "200 kB of 400 kB" in text)
         shown.type("\x03")
         assert shown.finish() == 130
-        assert shown.screen.text.replace("^C", "") == "lamina: layer 'base': interrupted\n"
+        assert shown.screen.text.replace("^C", "") == "lamina: interrupted\n"
         assert not [path for path in (stack.stack.folder / "out").rglob("*") if path.is_file()]
