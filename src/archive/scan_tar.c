@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,6 @@ struct lm_stream {
 	struct feed feed;
 	struct lm_range whole;
 	const char *path; // borrowed
-	locale_t utf8;
 };
 
 static int
@@ -70,8 +70,6 @@ lm_stream_close(struct lm_stream **stream)
 	(void)archive_read_free((*stream)->archive);
 	if ((*stream)->feed.fd >= 0)
 		(void)close((*stream)->feed.fd);
-	if ((*stream)->utf8 != (locale_t) nullptr)
-		freelocale((*stream)->utf8);
 	lm_free((*stream)->feed.block);
 	lm_free(*stream);
 	*stream = nullptr;
@@ -113,8 +111,6 @@ make_stream(struct lm_stream **out, const struct lm_scan_source *source, bool ra
 	stream->archive = archive_read_new();
 	if (stream->archive == nullptr)
 		return lm_err_set(err, LM_E_LIMIT, "out of memory while reading archive '%s'", source->path);
-	// libarchive converts names between UTF-8 and the locale of this thread; make it UTF-8 wherever we run
-	stream->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t) nullptr);
 	if (open_source(stream, source, raw, err) < 0)
 		return -1;
 	*out = lm_take(&stream);
@@ -325,6 +321,16 @@ read_members(struct scanning *scanning, struct archive *archive, struct lm_err *
 	}
 }
 
+// libarchive converts names between UTF-8 and the locale of the thread, which is this one wherever we run. Null: the system has none.
+static locale_t utf8;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+make_locale(void)
+{
+	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t) nullptr);
+}
+
 int
 scan_read_tar(struct scanning *scanning, struct lm_err *err)
 {
@@ -333,9 +339,10 @@ scan_read_tar(struct scanning *scanning, struct lm_err *err)
 		return 0;
 	if (make_stream(&stream, scanning->source, false, err) < 0)
 		return -1;
-	locale_t before = stream->utf8 == (locale_t) nullptr ? stream->utf8 : uselocale(stream->utf8);
+	(void)pthread_once(&once, make_locale);
+	locale_t before = utf8 == (locale_t) nullptr ? utf8 : uselocale(utf8);
 	int rc = read_members(scanning, stream->archive, err);
-	if (stream->utf8 != (locale_t) nullptr)
+	if (utf8 != (locale_t) nullptr)
 		(void)uselocale(before);
 	return rc;
 }

@@ -27,13 +27,14 @@ class Run:
     """`lamina lock` in a session of its own."""
 
     def __init__(self, stack, resolver, *options):
+        self.before = isolation.descendants()  # servers of other tests
         self.process = subprocess.Popen([stack.lamina, "lock", "--store", stack.store, "--uv", resolver.program, *options, stack.spec],
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
     def ends(self):
         """(exit code, lines of standard error), and no process is left."""
         _, err = self.process.communicate(timeout=60)
-        assert not [pid for pid in isolation.descendants() if isolation.state(pid) not in "ZX"]
+        assert not [pid for pid in isolation.descendants() - self.before if isolation.state(pid) not in "ZX"]
         return self.process.returncode, err.splitlines()
 
     def reports(self):

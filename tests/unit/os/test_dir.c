@@ -231,10 +231,13 @@ deep_trees(void **state)
 	pid_t child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct rlimit limit = { 16, 16 };
+		struct rlimit limit = {};
 		struct lm_err err = {};
 		size_t count = 0;
-		if (mkdir(tree, 0755) < 0 || chdir(tree) < 0 || setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		if (mkdir(tree, 0755) < 0 || chdir(tree) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+			_exit(2);
+		limit.rlim_cur = 16;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 			_exit(2);
 		for (int i = 0; i < DEPTH; i++)
 			if (mkdir("deep", 0755) < 0 || chdir("deep") < 0)
