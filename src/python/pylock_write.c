@@ -57,7 +57,7 @@ write_wheel(struct lm_buf *out, const struct lm_lock_wheel *wheel, bool with_url
 	}
 	lm_buf_text(out, url ? "url = " : "path = ");
 	lm_toml_write_string(out, lm_str_of(url ? wheel->url : wheel->file_name));
-	if (wheel->size_bytes > 0)
+	if (with_urls && wheel->size_bytes > 0) // one index tells it, another does not
 		lm_buf_format(out, ", size = %llu", (unsigned long long)wheel->size_bytes);
 	lm_digest_hex(&wheel->digest, hex);
 	lm_buf_format(out, ", hashes = { sha256 = \"%s\" } },\n", hex);

@@ -154,6 +154,26 @@ make_lock(struct lm_project *project, size_t index, bool reset, struct lm_pylock
 	return record_runtimes(project, index, reset, lock, err);
 }
 
+// The size of a file as the lock that is there has it.
+static uint64_t
+known_size(const struct lm_pylock *old, const struct lm_lock_wheel *wheel)
+{
+	for (size_t i = 0; i < old->package_count; i++)
+		for (size_t j = 0; j < old->packages[i].wheel_count; j++)
+			if (lm_digest_equal(&old->packages[i].wheels[j].digest, &wheel->digest))
+				return old->packages[i].wheels[j].size_bytes;
+	return wheel->size_bytes;
+}
+
+// An index may tell the size of a file today and not tomorrow: what is locked already keeps it, so that it makes no other lock.
+static void
+keep_sizes(const struct lm_pylock *old, struct lm_pylock *lock)
+{
+	for (size_t i = 0; i < lock->package_count; i++)
+		for (size_t j = 0; j < lock->packages[i].wheel_count; j++)
+			lock->packages[i].wheels[j].size_bytes = known_size(old, &lock->packages[i].wheels[j]);
+}
+
 static int
 lock_layer(struct run *run, size_t index, bool forced, bool reset, struct lm_err *err)
 {
@@ -167,6 +187,8 @@ lock_layer(struct run *run, size_t index, bool forced, bool reset, struct lm_err
 		current = &old->pylock; // only the version goes on
 	else if (make_lock(project, index, reset, &lock, err) < 0)
 		return -1;
+	if (old->present && current == &lock)
+		keep_sizes(&old->pylock, &lock);
 	lm_pylock_format(current, project->spec.lock_urls, &files->pylock);
 	fill_meta(project, index, &files->pylock, &meta);
 	lm_lock_meta_format(&meta, &files->meta);

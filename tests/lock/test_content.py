@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from packaging.markers import Marker
@@ -35,7 +36,7 @@ def test_the_files_of_a_small_stack(stack, index):
     marker = "platform_machine == 'AMD64' and sys_platform == 'win32'"
 
     def wheel(made, name):
-        return (f'    {{ path = "{name}", size = {len(made[name])}, hashes = {{ sha256 = "{sha256(made[name])}" }} }},\n')
+        return (f'    {{ path = "{name}", hashes = {{ sha256 = "{sha256(made[name])}" }} }},\n')
 
     assert stack.text("py") == f"""{head}packages = []
 
@@ -388,6 +389,33 @@ def test_indexes_that_say_less(stack, index, how):
     (package,) = stack.pylock("framework-one")["packages"]
     assert package["wheels"][0]["hashes"] == {"sha256": sha256(made["alpha-1.0-py3-none-any.whl"])}
     assert ("size" in package["wheels"][0]) == (how != "html")
+
+
+@pytest.mark.parametrize("first", ["html", "json"])
+@pytest.mark.parametrize("options", [[], ["--reset-lock", "*"]], ids=["again", "anew"])
+def test_an_index_that_tells_sizes_now_and_then(stack, index, first, options):
+    """It makes no other lock: what was told of a file when it was locked is what the lock says of it."""
+    index.form = first
+    made = index.add("alpha", "1.0")
+    stack.layers(framework("one", "alpha"), uv="")
+    stack.lock().ok()
+    before = stack.text("framework-one"), stack.meta("framework-one")
+    assert (f"size = {len(made['alpha-1.0-py3-none-any.whl'])}," in before[0]) == (first == "json")
+    index.form = {"html": "json", "json": "html"}[first]
+    stack.lock("--lock-dependencies", *options).ok()
+    assert (stack.text("framework-one"), stack.meta("framework-one")) == before
+
+
+def test_without_urls_no_index_is_told_by_sizes(stack, index):
+    index.add("alpha", "1.0")
+    texts = []
+    for form in ("html", "json"):
+        index.form = form
+        stack.layers(framework("one", "alpha"), uv="", lamina="lock_urls = false")
+        stack.lock().ok()
+        texts.append(stack.text("framework-one"))
+        shutil.rmtree(stack.folder / "requirements")
+    assert texts[0] == texts[1] and "size" not in texts[0]
 
 
 def test_constraints_of_the_spec(stack, index):
