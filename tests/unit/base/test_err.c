@@ -112,6 +112,11 @@ too_long(void **state)
 	(void)lm_err_sys(&err, EIO, "%.4090s", want);
 	assert_int_equal(strlen(err.text), 4095);
 	assert_string_equal(err.text + 4088, "ww: ...");
+	(void)lm_err_set(&err, LM_E_SYNTAX, "%.4000s", want);
+	lm_err_append(&err, "%.200s", two);
+	assert_int_equal(strlen(err.text), 4095);
+	assert_string_equal(err.text + 4090, "vv...");
+	assert_memory_equal(err.text + 3998, "wwvv", 4);
 }
 
 int

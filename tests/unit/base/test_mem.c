@@ -16,6 +16,8 @@ zeroed(void **state)
 		assert_int_equal(bytes[i], 0);
 	LM_AUTO(lm_free_ptr) void *nothing = lm_alloc(0);
 	assert_non_null(nothing);
+	LM_AUTO(lm_free_ptr) void *none = lm_realloc_array(nullptr, 0, 8);
+	assert_non_null(none);
 	LM_AUTO(lm_free_ptr) int *numbers = lm_alloc_array(3, sizeof *numbers);
 	assert_int_equal(numbers[0] | numbers[1] | numbers[2], 0);
 	lm_free(nullptr);

@@ -188,6 +188,8 @@ suggestions(void **state)
 	for (size_t i = 0; i < LM_COUNT(rows); i++)
 		row_str_equal(rows[i].word, lm_nearest(rows[i].word, candidates, LM_COUNT(candidates)), rows[i].want);
 	assert_null(lm_nearest("a", candidates, 0));
+	static const char *const long_ones[] = { "requirementsrequirementsrequirementsrequirementsrequirementsrequirements" };
+	assert_null(lm_nearest("requirements", long_ones, 1));
 }
 
 static void
