@@ -394,7 +394,7 @@ recheck_sources(struct lm_work_plan *plan, const struct lm_work *work, bool *dam
 	return sources->needs_runtime ? recheck(store, &sources->runtime.digest, sources->runtime.name, damaged, err) : 0;
 }
 
-// After LM_E_INTEGRITY: fetch what is damaged. *again: something was, or another thread saw to it meanwhile.
+// Fetch what is damaged, or not there. *again: something was, or another thread saw to it meanwhile.
 static int
 repair(struct lm_work_plan *plan, const struct lm_work *work, unsigned repairs, bool *again, struct lm_err *err)
 {
@@ -415,7 +415,8 @@ lm_work_do(struct lm_work_plan *plan, struct lm_work *work, lm_work_task *task, 
 	unsigned repairs = 0;
 	if (attempt(plan, work, task, context, &repairs, err) == 0)
 		return 0;
-	if (err->code != LM_E_INTEGRITY)
+	// not found: another thread, which is about to repair it, may have set the source aside
+	if (err->code != LM_E_INTEGRITY && err->code != LM_E_NOT_FOUND)
 		return -1;
 	struct lm_err cause = *err;
 	lm_err_clear(err);
