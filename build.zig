@@ -28,6 +28,9 @@ const runner_system_libs = [_][]const u8{
     "libcurl", "sqlite3", "libpq", "libcrypto", "jansson", "libutf8proc", "libmicrohttpd", "libpcre2-8",
 };
 
+// Of this one only SHA-256 is used. Linked in, that needs no library where the program runs, and no start binds 21,000 addresses of it.
+const linked_in = "libcrypto";
+
 pub fn build(b: *std.Build) void {
     // Baseline CPU: the default is the builder's, whose instructions other machines may not know.
     const cx: Ctx = .{
@@ -185,7 +188,10 @@ const Ctx = struct {
         var sources: []const []const u8 = &.{};
         for (folders) |m| sources = cx.join(sources, cx.find(b.fmt("src/{s}", .{m}), "", ".c"));
         const lib = b.addLibrary(.{ .name = name, .linkage = .static, .root_module = cx.module(sources) });
-        for (libs) |l| lib.root_module.linkSystemLibrary(l, .{ .use_pkg_config = .force });
+        for (libs) |l| lib.root_module.linkSystemLibrary(l, if (std.mem.eql(u8, l, linked_in))
+            .{ .use_pkg_config = .force, .preferred_link_mode = .static, .search_strategy = .mode_first }
+        else
+            .{ .use_pkg_config = .force });
         return lib;
     }
 

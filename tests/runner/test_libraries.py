@@ -1,5 +1,7 @@
 """What few runs need is loaded by those: without libpq, libmicrohttpd and PCRE2 all else works."""
 
+import json
+
 import pytest
 
 
@@ -16,6 +18,14 @@ def broken(tmp_path):
 def test_a_run_in_sqlite(runner, broken):
     runner.env["LD_LIBRARY_PATH"] = str(broken)
     assert runner.finished([{"id": "a", "text": "hello"}])["status"] == "completed"
+
+
+def test_sha_256_is_linked_in(alone, tmp_path):
+    (tmp_path / "libcrypto.so.3").write_bytes(b"")
+    (tmp_path / "items.jsonl").write_text('{"id": "a", "text": "t"}\n')
+    told = alone("start", "--input", "items.jsonl", "--id-field", "id", "--prompt-field", "text", "--model", "m", "--provider", "echo",
+                 "--run-id", "r", env={"LD_LIBRARY_PATH": str(tmp_path)})
+    assert (told.code, json.loads(told.out)["run_id"]) == (0, "r"), told.err
 
 
 @pytest.mark.parametrize("words, library", [(["status", "--run-id", "r", "--db-path", "postgresql:///nowhere"], "libpq.so.5"),
