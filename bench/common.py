@@ -1,5 +1,6 @@
 """What the benchmarks share: the program, built once; measured processes; tables, raw figures and places in documents for them."""
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -93,12 +94,17 @@ def processor():
     return platform.machine()
 
 
+def digest_of(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if Path(path).exists() else None
+
+
 def machine(env, *programs):
     """Facts without which figures say nothing, and the versions of these programs."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     versions = {name: first_number(VERSION.get(name, [name, "--version"]), env) for name in programs}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=False, text=True, stdout=subprocess.PIPE).stdout
-    return {"date": datetime.date.today().isoformat(), "commit": commit.strip(), "processor": processor(), "processors": os.cpu_count(),
+    return {"date": datetime.date.today().isoformat(), "commit": commit.strip(), "program": digest_of(LAMINA), "processor": processor(),
+            "processors": os.cpu_count(),
             "memory_gib": round(memory / 2**30), "kernel": platform.release(), "python": platform.python_version(),
             "load_before": round(os.getloadavg()[0], 1), "versions": versions}
 

@@ -1,5 +1,6 @@
 """bench/: what is concluded from figures, and where it is written."""
 
+import argparse
 import importlib.machinery
 import importlib.util
 import json
@@ -115,6 +116,63 @@ def test_only(run, stack, only, rows):
 def test_only_unknown(run):
     with pytest.raises(SystemExit, match="^bench/run: no such row: nop$"):
         run.chosen("sample", ["nop"])
+
+
+@pytest.fixture
+def rows_told(run, monkeypatch, tmp_path):
+    """Rows that take no time: measure(options...) runs them on a machine of these facts, and returns (turns measured, all figures)."""
+    facts = {"date": "2026-01-02", "program": "one", "processors": 2}
+    took = []
+
+    class Rows:
+        def __init__(self, *_):
+            pass
+
+        def prepare(self, row):
+            pass
+
+        def run(self, row):
+            took.append(row)
+            return {"wall": float(len(took)), "cpu": 1.0, "memory": 1.0}
+
+    monkeypatch.setattr(run.common, "RESULTS", tmp_path)
+    monkeypatch.setattr(run, "BENCH", tmp_path)
+    monkeypatch.setattr(run, "Rows", Rows)
+    monkeypatch.setattr(run.stacks, "get", lambda *_: None)
+    monkeypatch.setattr(run.common, "machine", lambda *_: dict(facts))
+
+    def measure(**given):
+        took.clear()
+        options = argparse.Namespace(only=["noop", "max"], runs=2, slow_runs=2, prepare=False, go_on=False)
+        vars(options).update(given)
+        run.measure_stack("sample", {}, options)
+        return list(took), json.loads((tmp_path / "run-sample.json").read_text())
+
+    measure.facts = facts
+    return measure
+
+
+def test_go_on(rows_told):
+    took, before = rows_told(runs=2, slow_runs=1)
+    assert took == ["noop", "max", "noop"]
+    took, after = rows_told(runs=3, slow_runs=3, go_on=True)
+    assert took == ["max", "noop", "max"]  # what the second turn lacks, then the third
+    assert {row: len(of["runs"]) for row, of in after["rows"].items()} == {"noop": 3, "max": 3}
+    assert after["run"] == before["run"] == after["rows"]["noop"]["run"]
+    assert after["rows"]["noop"]["runs"][:2] == before["rows"]["noop"]["runs"]
+
+
+def test_a_new_run_takes_no_old_figures(rows_told):
+    rows_told()
+    _, data = rows_told(runs=1, slow_runs=1)
+    assert {row: len(of["runs"]) for row, of in data["rows"].items()} == {"noop": 1, "max": 1}
+
+
+def test_go_on_with_another_program(rows_told):
+    _, before = rows_told()
+    rows_told.facts["program"] = "two"
+    with pytest.raises(SystemExit, match=f"^bench/run: --go-on: the run of {before['run']} had another program: begin a new one$"):
+        rows_told(go_on=True)
 
 
 def test_large_leaves_out_what_takes_long(run):
