@@ -314,6 +314,38 @@ def test_a_file_that_somebody_else_removed_is_told(done):
     assert told["removed_artifact_paths"] == ["requests/000001.jsonl", "requests/000003.jsonl"]
 
 
+def test_output_to_a_pipe(done):
+    pipe = done.folder / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        told = done("results", run_id="r", output=pipe).ok().json()
+        assert reader.stdout.read() == done("results", run_id="r").out
+    assert told["output_path"] == str(pipe) and pipe.is_fifo()
+
+
+def test_output_to_a_device(done):
+    link = done.folder / "link"
+    link.symlink_to("/dev/full")
+    told = done("results", run_id="r", output=link)
+    assert (told.code, told.out, told.err) == (1, "", f"lamina-batch: cannot write '{link}': No space left on device\n")
+    assert link.is_symlink() and os.path.exists("/dev/full") and not os.path.isfile("/dev/full")
+
+
+def test_output_through_a_link(done):
+    (done.folder / "deep").mkdir()
+    (done.folder / "deep" / "file").write_text("old")
+    (done.folder / "link").symlink_to("deep/file")
+    done("results", run_id="r", output="link").ok()
+    assert (done.folder / "deep" / "file").read_text() == done("results", run_id="r").out
+    assert os.readlink(done.folder / "link") == "deep/file"
+    assert os.listdir(done.folder / "deep") == ["file"]
+
+
+def test_output_to_a_folder(done):
+    told = done("results", run_id="r", output=done.folder)
+    assert (told.code, told.out, told.err) == (1, "", f"lamina-batch: cannot write '{done.folder}': Is a directory\n")
+
+
 def test_raw_files_can_be_switched_off(runner):
     runner.finished(ROWS, no_raw_artifacts=True)
     assert not list((runner.folder / "runs_artifacts" / "r").glob("outputs/*"))

@@ -1,12 +1,16 @@
 #include "cli.h"
 
 #include "base/mem.h"
+#include "os/cancel.h"
 #include "os/clock.h"
 #include "os/dir.h"
-#include "os/file.h"
+#include "os/fd.h"
 #include "os/path.h"
 #include "programs/common/out.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int
@@ -19,25 +23,60 @@ read_format(const struct lm_batch_run *run, enum lm_result_format *out, struct l
 	return 0;
 }
 
-static int
-open_output(const char *path, struct lm_outfile *out, struct lm_err *err)
+// Where results go: a file that appears whole; something that is there and is no file (/dev/null, a pipe), as it is; or stdout.
+struct output {
+	const char *path; // null: stdout
+	struct lm_outfile file;
+	int fd; // of what is no file, else -1
+};
+
+static void
+abandon(struct output *out)
 {
+	lm_outfile_abandon(&out->file);
+	lm_fd_close(&out->fd);
+}
+
+static int
+open_special(struct output *out, struct lm_err *err)
+{
+	while ((out->fd = open(out->path, O_WRONLY | O_NOCTTY | O_CLOEXEC)) < 0) { // a pipe without a reader waits for one
+		if (errno != EINTR)
+			return lm_fd_fail(err, errno, "write", out->path);
+		if (lm_cancel_check(err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+open_output(struct output *out, struct lm_err *err)
+{
+	struct stat status;
+	if (out->path == nullptr)
+		return 0;
+	bool exists = stat(out->path, &status) == 0;
+	if (exists && S_ISDIR(status.st_mode))
+		return lm_fd_fail(err, EISDIR, "write", out->path);
+	if (exists && !S_ISREG(status.st_mode))
+		return open_special(out, err);
+	LM_AUTO(lm_free_ptr) char *target = exists ? realpath(out->path, nullptr) : nullptr; // a link stays
+	const char *path = target != nullptr ? target : out->path;
 	LM_AUTO(lm_free_ptr) char *parent = lm_path_parent(path);
 	lm_outfile_sweep_of(path);
-	return lm_dir_make(parent, err) < 0 ? -1 : lm_outfile_open(out, path, 0644, err);
+	return lm_dir_make(parent, err) < 0 ? -1 : lm_outfile_open(&out->file, path, 0644, err);
 }
 
 static int
-to_file(void *context, struct lm_str bytes, struct lm_err *err)
+write_output(void *context, struct lm_str bytes, struct lm_err *err)
 {
-	return lm_outfile_write(context, bytes.ptr, bytes.len, err);
-}
-
-static int
-to_stdout(void *context, struct lm_str bytes, struct lm_err *err)
-{
-	(void)context;
-	return lm_out_write(bytes, err);
+	struct output *out = context;
+	if (out->path == nullptr)
+		return lm_out_write(bytes, err);
+	if (out->fd < 0)
+		return lm_outfile_write(&out->file, bytes.ptr, bytes.len, err);
+	int sys = lm_fd_write_all(out->fd, bytes.ptr, bytes.len);
+	return sys == 0 ? 0 : lm_fd_fail(err, sys, "write", out->path);
 }
 
 static struct lm_results
@@ -78,22 +117,21 @@ lm_batch_results(struct lm_batch_run *run, struct lm_err *err)
 		.by_sequence = run->cli.after_sequence.given,
 		.after_sequence = run->cli.after_sequence.value,
 		.limit = run->cli.limit.value };
-	LM_AUTO(lm_outfile_abandon) struct lm_outfile file = {};
+	LM_AUTO(abandon) struct output out = { .path = run->cli.output, .fd = -1 };
 	uint64_t count = 0, next = 0;
 	if (read_format(run, &options.format, err) < 0 || lm_batch_load(run, err) < 0 || lm_batch_provider(run, false, err) < 0)
 		return -1;
 	if (!run->row.finished && !options.by_sequence)
 		return lm_err_set(err, LM_E_CONFLICT, "run '%s' is not finished; '--after-sequence 0' gives the results so far",
 			run->row.run_id);
-	bool is_file = run->cli.output != nullptr;
-	if (is_file && open_output(run->cli.output, &file, err) < 0)
+	if (open_output(&out, err) < 0)
 		return -1;
 	struct lm_results results = results_of(run);
-	if (lm_results_write(&results, &options, is_file ? to_file : to_stdout, &file, &count, &next, err) < 0)
+	if (lm_results_write(&results, &options, write_output, &out, &count, &next, err) < 0)
 		return -1;
-	if (!is_file)
+	if (out.path == nullptr)
 		return 0;
-	if (lm_outfile_commit(&file, err) < 0)
+	if (out.file.open && lm_outfile_commit(&out.file, err) < 0)
 		return -1;
 	print_written(run, count, next);
 	return 0;
