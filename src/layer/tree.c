@@ -20,6 +20,7 @@ struct tree {
 	int root;
 	struct timespec times[2];
 	struct lm_strings folders; // all that were made, parents first
+	sem_t *turns;
 	const struct lm_sink *sink;
 	const char *step, *subject;
 	uint64_t total_bytes;
@@ -122,7 +123,7 @@ fill_file(struct output *output, struct lm_err *err)
 }
 
 static int
-write_file(struct tree *tree, const struct lm_entry *entry, struct lm_err *err)
+make_file(struct tree *tree, const struct lm_entry *entry, struct lm_err *err)
 {
 	struct output output = { .tree = tree, .entry = entry };
 	output.fd = openat(tree->root, entry->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -131,6 +132,19 @@ write_file(struct tree *tree, const struct lm_entry *entry, struct lm_err *err)
 	int rc = fill_file(&output, err);
 	if (close(output.fd) < 0 && rc == 0)
 		rc = lm_err_sys(err, errno, "cannot write '%s/%s'", tree->folder, entry->path);
+	return rc;
+}
+
+// Who waits for a turn has no descriptor and no bytes of a file.
+static int
+write_file(struct tree *tree, const struct lm_entry *entry, struct lm_err *err)
+{
+	if (tree->turns == nullptr)
+		return make_file(tree, entry, err);
+	while (sem_wait(tree->turns) < 0) // a signal came
+		;
+	int rc = make_file(tree, entry, err);
+	(void)sem_post(tree->turns);
 	return rc;
 }
 
@@ -195,8 +209,8 @@ write_tree(struct tree *tree, const char *partial, unsigned jobs, struct lm_err 
 }
 
 int
-lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtime_s, unsigned jobs, const struct lm_sink *sink,
-	const char *step, const char *subject, struct lm_err *err)
+lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtime_s, unsigned jobs, sem_t *turns,
+	const struct lm_sink *sink, const char *step, const char *subject, struct lm_err *err)
 {
 	struct lm_file_info info = {};
 	if (lm_file_info(folder, &info, err) < 0)
@@ -208,7 +222,9 @@ lm_tree_write(const struct lm_entries *entries, const char *folder, int64_t mtim
 		return -1;
 
 	LM_AUTO(release)
-	struct tree tree = { .entries = entries, .folder = folder, .root = -1, .sink = sink, .step = step, .subject = subject };
+	struct tree tree = {
+		.entries = entries, .folder = folder, .root = -1, .turns = turns, .sink = sink, .step = step, .subject = subject
+	};
 	tree.times[0].tv_sec = tree.times[1].tv_sec = (time_t)mtime_s;
 	if (write_tree(&tree, partial, jobs, err) < 0 || lm_file_rename(partial, folder, err) < 0) {
 		struct lm_err ignored = {}; // the first cause counts

@@ -40,11 +40,13 @@ struct lm_work_plan {
 [[nodiscard]] int lm_work_plan_find(
 	struct lm_work_plan *plan, bool *fetched, bool *looked_at, struct lm_sources_missing *missing, struct lm_err *err);
 // Have the sources as lm_work_plan_fetch, and run task(context, i) for each order[i], up to `at_once` at the same time. An item runs as
-// soon as its own sources are in the store, while one more thread downloads those of others. Sources that can be had nowhere are
-// a failure before anything runs. A failed download stops what runs, and is what is reported; a task that failed stops the downloads.
-//   order  the dirty items, in the order in which they are to be made
-[[nodiscard]] int lm_work_plan_run(struct lm_work_plan *plan, struct lm_work *const *order, size_t count, unsigned at_once,
-	lm_pool_task *task, void *context, struct lm_err *err);
+// soon as its own sources are in the store and the tasks it needs have succeeded, while one more thread downloads those of others. Sources
+// that can be had nowhere are a failure before anything runs. A failed download stops what runs, and is what is reported; a task that failed
+// stops the downloads. With nothing to download it is lm_pool_run_ordered.
+//   order  the items, in the order in which they are to be made; those that are not dirty wait for no sources
+//   needs  of each, by index of `order`; null: of none
+[[nodiscard]] int lm_work_plan_run(struct lm_work_plan *plan, struct lm_work *const *order, size_t count,
+	const struct lm_pool_needs *needs, unsigned at_once, lm_pool_task *task, void *context, struct lm_err *err);
 // The item of a layer for a platform, or null.
 struct lm_work *lm_work_find(const struct lm_work_plan *plan, size_t layer, enum lm_platform platform);
 void lm_work_plan_release(struct lm_work_plan *plan);

@@ -15,6 +15,7 @@ struct plan_run {
 	struct lm_work_plan *plan;
 	struct lm_work *const *order;
 	size_t count;
+	const struct lm_pool_needs *needs;
 	unsigned at_once;
 	lm_pool_task *task;
 	void *context;
@@ -29,10 +30,13 @@ struct plan_run {
 	pthread_mutex_t mutex; // guards what follows
 	pthread_cond_t changed;
 	size_t *awaited; // by index of the plan: how many of its own sources are not here yet
-	bool *taken; // by index of `order`
+	bool *taken, *done; // by index of `order`
 	unsigned running;
 	bool stopped; // something failed
+	size_t failed; // the first in order of the tasks that failed, and why
+	struct lm_err failure;
 	bool fetches; // `fetching` is entered
+	bool fetch_failed; // by the thread that fetches, until all threads ended
 	struct lm_cancel_scope fetching, making; // of the thread that fetches; of all
 };
 
@@ -47,6 +51,7 @@ release_run(struct plan_run *run)
 	lm_free(run->uses);
 	lm_free(run->awaited);
 	lm_free(run->taken);
+	lm_free(run->done);
 	(void)pthread_cond_destroy(&run->changed);
 	(void)pthread_mutex_destroy(&run->mutex);
 }
@@ -148,6 +153,8 @@ make_queue(struct plan_run *run)
 	size_t count = 0;
 	for (size_t i = 0; i < run->count; i++) {
 		const struct lm_work *work = run->order[i];
+		if (!work->dirty)
+			continue;
 		for (size_t j = run->plan->project->spec.layers[work->layer].lower_count; j-- > 0;) { // the runtime is the last
 			const struct lm_work *lower = below(run, work, j);
 			if (lower != nullptr)
@@ -182,8 +189,10 @@ source_came(void *context, const struct lm_wanted *wanted)
 }
 
 static bool
-is_ready(const struct plan_run *run, const struct lm_work *work)
+has_sources(const struct plan_run *run, const struct lm_work *work)
 {
+	if (!work->dirty)
+		return true;
 	if (run->awaited[work - run->plan->works] > 0)
 		return false;
 	for (size_t i = 0; i < run->plan->project->spec.layers[work->layer].lower_count; i++) {
@@ -195,17 +204,28 @@ is_ready(const struct plan_run *run, const struct lm_work *work)
 }
 
 static bool
+is_ready(const struct plan_run *run, size_t index)
+{
+	for (size_t i = 0; run->needs != nullptr && i < run->needs[index].count; i++)
+		if (!run->done[run->needs[index].items[i]])
+			return false;
+	return has_sources(run, run->order[index]);
+}
+
+static bool
 first_ready(const struct plan_run *run, size_t *index)
 {
 	for (size_t i = 0; i < run->count && run->running < run->at_once; i++) {
 		*index = i;
-		if (!run->taken[i] && is_ready(run, run->order[i]))
+		if (!run->taken[i] && is_ready(run, i))
 			return true;
 	}
 	return false;
 }
 
-// The next item to make; waits for its sources. False: something failed, and nothing more is to be made.
+// The next item to make; waits for its sources, and for what it needs. That comes to an end: what is needed is of lower index, so the
+// first item that is not taken waits for sources, or for a task that runs, which waits for none; and both wake it when they fail.
+// False: something failed, and nothing more is to be made.
 static bool
 take(struct plan_run *run, size_t *index)
 {
@@ -265,6 +285,7 @@ fetch(struct plan_run *run, struct lm_err *err)
 	bool in_vain = leave_fetching(run) && rc < 0 && err->code == LM_E_INTERRUPTED;
 	if (rc == 0 || in_vain) // then what is reported is why
 		return 0;
+	run->fetch_failed = true;
 	lm_cancel_scope_request(&run->making);
 	stop(run);
 	return -1;
@@ -283,6 +304,12 @@ fetch_or_make(void *context, size_t task, struct lm_err *err)
 	int rc = run->task(run->context, index, err);
 	(void)pthread_mutex_lock(&run->mutex);
 	run->running--;
+	run->done[index] = rc == 0;
+	run->stopped = run->stopped || rc < 0;
+	if (rc < 0 && index < run->failed) {
+		run->failed = index;
+		run->failure = *err;
+	}
 	(void)pthread_cond_broadcast(&run->changed);
 	(void)pthread_mutex_unlock(&run->mutex);
 	if (rc < 0)
@@ -297,22 +324,27 @@ run_while_fetching(struct plan_run *run, struct lm_err *err)
 	run->queue = lm_alloc_array(run->missing.count, sizeof *run->queue);
 	run->awaited = lm_alloc_array(run->plan->count, sizeof *run->awaited);
 	run->taken = lm_alloc_array(run->count, sizeof *run->taken);
+	run->done = lm_alloc_array(run->count, sizeof *run->done);
 	note_uses(run);
 	make_queue(run);
 	lm_cancel_enter(&run->making);
 	int rc = lm_pool_run(run->at_once + 1, run->count + 1, fetch_or_make, run, err);
 	lm_cancel_leave(&run->making);
+	if (rc < 0 && !run->fetch_failed && run->failed < run->count)
+		*err = run->failure; // not of whichever was begun first
 	return rc;
 }
 
 int
-lm_work_plan_run(struct lm_work_plan *plan, struct lm_work *const *order, size_t count, unsigned at_once, lm_pool_task *task,
-	void *context, struct lm_err *err)
+lm_work_plan_run(struct lm_work_plan *plan, struct lm_work *const *order, size_t count, const struct lm_pool_needs *needs,
+	unsigned at_once, lm_pool_task *task, void *context, struct lm_err *err)
 {
 	LM_AUTO(release_run)
 	struct plan_run run = { .plan = plan,
 		.order = order,
 		.count = count,
+		.needs = needs,
+		.failed = count,
 		.at_once = at_once == 0 ? 1 : at_once,
 		.task = task,
 		.context = context,
@@ -322,5 +354,7 @@ lm_work_plan_run(struct lm_work_plan *plan, struct lm_work *const *order, size_t
 		.changed = PTHREAD_COND_INITIALIZER };
 	if (lm_work_plan_find(plan, run.fetched, run.looked_at, &run.missing, err) < 0)
 		return -1;
-	return run.missing.count == 0 ? lm_pool_run(at_once, count, task, context, err) : run_while_fetching(&run, err);
+	if (run.missing.count == 0)
+		return lm_pool_run_ordered(at_once, count, needs, task, context, err);
+	return run_while_fetching(&run, err);
 }

@@ -539,8 +539,8 @@ run_items(struct run *run, struct lm_err *err)
 	for (size_t i = 0; i < run->order_count; i++)
 		works[i] = run->order[i]->work;
 	run->crew = lm_crew_new(jobs);
-	return lm_work_plan_run(
-		&run->plan, works, run->order_count, jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE, run_item, run, err);
+	return lm_work_plan_run(&run->plan, works, run->order_count, nullptr, jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE,
+		run_item, run, err);
 }
 
 // A run that failed leaves nothing behind but what was there before.

@@ -329,7 +329,8 @@ make_tree(struct lm_project *project, const struct lm_runtime_source *source, co
 		return 0; // another process was faster
 	if (lm_store_runtime_entries(project->store, &source->digest, source->name, &entries, err) < 0)
 		return -1;
-	return lm_tree_write(&entries, folder, 0, project->settings.jobs, &project->settings.sink, "unpack", source->name, err);
+	return lm_tree_write(
+		&entries, folder, 0, project->settings.jobs, nullptr, &project->settings.sink, "unpack", source->name, err);
 }
 
 static int

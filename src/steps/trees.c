@@ -5,6 +5,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
+#include "os/pool.h"
 #include "os/process.h"
 #include "steps/child_env.h"
 #include "steps/output.h"
@@ -17,11 +18,23 @@
 
 enum { POSTINSTALL_TIMEOUT_MS = 30 * 60 * 1000 };
 
+// One tree; the output of the same index has its place.
+struct item {
+	struct lm_work *work;
+	char *folder;   // of its platform
+	size_t runtime; // the item it needs, if it does
+};
+
 struct run {
 	struct lm_project *project;
 	const struct lm_tree_options *options;
 	struct lm_work_plan plan;
 	struct lm_outputs *outputs;
+	struct item *items; // the selected ones, in the order of the plan
+	size_t count;
+	struct lm_pool_needs *needs; // of each item
+	sem_t turns;               // as many files are written at a time as there are jobs, whatever the number of trees
+	pthread_mutex_t finishing; // one postinstall.py at a time: each uses all processors
 };
 
 // Where a tree's inputs hash is kept between runs.
@@ -61,7 +74,7 @@ is_ready(const char *tree, const char *program)
 }
 
 static int
-run_postinstall(const char *layer, const char *program, const char *tree, struct lm_err *err)
+run_postinstall(struct run *run, const char *layer, const char *program, const char *tree, struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr) char *script = lm_format("%s/postinstall.py", tree);
 	LM_AUTO(lm_free_ptr) char *absolute = lm_path_absolute(script);
@@ -69,7 +82,10 @@ run_postinstall(const char *layer, const char *program, const char *tree, struct
 	LM_AUTO(lm_free_ptr) const char **env = lm_child_env(nullptr, 0);
 	struct lm_process process = { .argv = argv, .env = env, .timeout_ms = POSTINSTALL_TIMEOUT_MS };
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {};
-	if (lm_process_run(&process, &result, err) < 0)
+	(void)pthread_mutex_lock(&run->finishing);
+	int rc = lm_process_run(&process, &result, err);
+	(void)pthread_mutex_unlock(&run->finishing);
+	if (rc < 0)
 		return lm_err_wrap(err, "running postinstall.py of layer '%s'", layer);
 	if (result.exit_code != 0)
 		return lm_err_set(err, LM_E_CHILD, "postinstall.py of layer '%s' failed: %s", layer, lm_buf_cstr(&result.err));
@@ -79,8 +95,7 @@ run_postinstall(const char *layer, const char *program, const char *tree, struct
 // Make a tree of this host ready to run: the runtime's own Python runs the layer's postinstall.py.
 //   fresh  the tree was written just now
 static int
-finish_tree(
-	const struct run *run, const char *folder, const struct lm_work *work, const char *tree, bool fresh, struct lm_err *err)
+finish_tree(struct run *run, const char *folder, const struct lm_work *work, const char *tree, bool fresh, struct lm_err *err)
 {
 	const struct lm_layer_spec *spec = &run->project->spec.layers[work->layer];
 	if (work->platform != lm_platform_host() || (!fresh && spec->kind == LM_RUNTIME))
@@ -97,7 +112,7 @@ finish_tree(
 			spec->build_name, folder);
 		return 0;
 	}
-	return run_postinstall(spec->name, program, tree, err);
+	return run_postinstall(run, spec->name, program, tree, err);
 }
 
 static json_t *
@@ -143,7 +158,7 @@ write_tree(void *context, const struct lm_assembled *assembled, struct lm_err *e
 	const struct lm_project *project = making->run->project;
 	const char *layer = project->spec.layers[making->work->layer].build_name;
 	if (lm_tree_write(&assembled->entries, making->place, making->work->mtime_s, project->settings.jobs,
-		    &project->settings.sink, making->step, layer, err) < 0)
+		    &making->run->turns, &project->settings.sink, making->step, layer, err) < 0)
 		return lm_err_wrap(err, "writing layer '%s'", layer);
 	making->entry_count = assembled->entries.count;
 	for (size_t i = 0; i < assembled->entries.count; i++)
@@ -163,8 +178,7 @@ make_tree(struct run *run, const char *folder, struct lm_work *work, const char 
 	LM_AUTO(lm_free_ptr) char *fresh = lm_swap_new(tree);
 	struct making making = { .run = run, .work = work, .step = step, .place = fresh };
 	lm_emit_begin(&run->project->settings.sink, step, layer, 0);
-	if (lm_dir_make(state_folder, err) < 0 || lm_outfile_sweep(state_folder, err) < 0 ||
-		lm_work_do(&run->plan, work, write_tree, &making, err) < 0 ||
+	if (lm_dir_make(state_folder, err) < 0 || lm_work_do(&run->plan, work, write_tree, &making, err) < 0 ||
 		swap_tree(run, folder, work, tree, state, err) < 0)
 		return -1;
 	output->size_bytes = making.size_bytes;
@@ -174,15 +188,16 @@ make_tree(struct run *run, const char *folder, struct lm_work *work, const char 
 	return 0;
 }
 
-static struct lm_output *
-add_output(struct lm_outputs *outputs, const struct lm_work *work, bool dirty, const char *tree)
+static void
+add_item(struct run *run, struct lm_work *work, const char *folder, const char *tree)
 {
+	struct lm_outputs *outputs = run->outputs;
 	lm_grow(outputs->items, outputs->count, outputs->cap);
-	outputs->items[outputs->count] = (struct lm_output){ .layer = work->layer,
+	outputs->items[outputs->count++] = (struct lm_output){ .layer = work->layer,
 		.platform = work->platform,
-		.state = dirty ? LM_OUTPUT_PENDING : LM_OUTPUT_UNCHANGED,
+		.state = work->dirty ? LM_OUTPUT_PENDING : LM_OUTPUT_UNCHANGED,
 		.path = lm_strdup(tree) };
-	return &outputs->items[outputs->count++];
+	run->items[run->count++] = (struct item){ .work = work, .folder = lm_strdup(folder) };
 }
 
 static int
@@ -203,29 +218,53 @@ clean_folder(const struct run *run, struct lm_err *err)
 }
 
 static int
-make_trees(struct run *run, struct lm_err *err)
+run_item(void *context, size_t index, struct lm_err *err)
 {
-	struct lm_work_plan *plan = &run->plan;
-	if (!run->options->dry_run && lm_work_plan_fetch(plan, err) < 0)
+	struct run *run = context;
+	const struct item *item = &run->items[index];
+	struct lm_output *output = &run->outputs->items[index];
+	if (lm_cancel_check(err) < 0)
 		return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		struct lm_work *work = &plan->works[i];
-		if (!work->selected)
+	return item->work->dirty ? make_tree(run, item->folder, item->work, output->path, output, err)
+				 : finish_tree(run, item->folder, item->work, output->path, false, err);
+}
+
+// A tree of this host is finished by its runtime's Python, so it is begun when that one's tree is in its place, compiled and noted. Not
+// inside a task: all that run would wait for one that was never begun. As it is, a task that runs waits only for what others have in hand
+// (`turns`, `finishing`), and the first that was not begun needs only what was.
+static void
+note_needs(struct run *run, size_t index)
+{
+	struct item *item = &run->items[index];
+	size_t runtime = run->project->spec.layers[item->work->layer].runtime;
+	for (size_t i = 0; i < index && item->work->platform == lm_platform_host(); i++) {
+		if (run->items[i].work->platform != item->work->platform || run->items[i].work->layer != runtime)
 			continue;
-		LM_AUTO(lm_free_ptr)
-		char *folder = lm_output_folder(run->options->folder, run->options->platforms, work->platform);
-		LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder, run->project->locks[work->layer].install_target);
-		struct lm_output *output = add_output(run->outputs, work, work->dirty, tree);
-		if (run->options->dry_run)
-			continue;
-		if (lm_cancel_check(err) < 0)
-			return -1;
-		int rc = work->dirty ? make_tree(run, folder, work, tree, output, err)
-				     : finish_tree(run, folder, work, tree, false, err);
-		if (rc < 0)
-			return -1;
+		item->runtime = i;
+		run->needs[index] = (struct lm_pool_needs){ .items = &item->runtime, .count = 1 };
 	}
-	return 0;
+}
+
+// Several trees at once, in the order of the spec, so that the first failure is the one that a single job would find. All jobs help with
+// each tree: where one ends, no processor waits.
+static int
+run_items(struct run *run, struct lm_err *err)
+{
+	enum { TREES_AT_ONCE = 3 };
+	unsigned jobs = run->project->settings.jobs;
+	struct lm_store *store = nullptr;
+	LM_AUTO(lm_free_ptr) struct lm_work **order = lm_alloc_array(run->count, sizeof *order);
+	bool any = false;
+	run->needs = lm_alloc_array(run->count, sizeof *run->needs);
+	for (size_t i = 0; i < run->count; i++) {
+		order[i] = run->items[i].work;
+		any = any || order[i]->dirty;
+		note_needs(run, i);
+	}
+	if (any && lm_project_store(run->project, &store, err) < 0)
+		return -1;
+	return lm_work_plan_run(
+		&run->plan, order, run->count, run->needs, jobs < TREES_AT_ONCE ? jobs : TREES_AT_ONCE, run_item, run, err);
 }
 
 static int
@@ -254,13 +293,29 @@ write_manifests(struct run *run, struct lm_err *err)
 static void
 release_run(struct run *run)
 {
+	for (size_t i = 0; i < run->count; i++)
+		lm_free(run->items[i].folder);
+	lm_free(run->items);
+	lm_free(run->needs);
+	(void)sem_destroy(&run->turns);
+	(void)pthread_mutex_destroy(&run->finishing);
 	lm_work_plan_release(&run->plan);
+}
+
+// What killed runs left beside the states of one folder. Not while trees are made: each writes its own then.
+static int
+sweep_states(const char *state, struct lm_err *err)
+{
+	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(state);
+	return lm_file_exists(folder) ? lm_outfile_sweep(folder, err) : 0;
 }
 
 int
 lm_step_trees(struct lm_project *project, const struct lm_tree_options *options, struct lm_outputs *outputs, struct lm_err *err)
 {
-	LM_AUTO(release_run) struct run run = { .project = project, .options = options, .outputs = outputs };
+	LM_AUTO(release_run)
+	struct run run = { .project = project, .options = options, .outputs = outputs, .finishing = PTHREAD_MUTEX_INITIALIZER };
+	(void)sem_init(&run.turns, 0, project->settings.jobs);
 	LM_AUTO(lm_hold_release) struct lm_hold hold = {};
 	if (!options->dry_run && lm_dir_make(options->folder, err) < 0)
 		return lm_err_wrap(err, "making the output folder");
@@ -270,6 +325,7 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 		    &run.plan, err) < 0 ||
 		clean_folder(&run, err) < 0)
 		return -1;
+	run.items = lm_alloc_array(run.plan.count, sizeof *run.items);
 	bool checked[LM_PLATFORM_COUNT] = {}; // a folder has one manifest for all of its layers
 	for (size_t i = 0; i < run.plan.count; i++) {
 		struct lm_work *work = &run.plan.works[i];
@@ -278,16 +334,20 @@ lm_step_trees(struct lm_project *project, const struct lm_tree_options *options,
 		if (options->operation == LM_OP_EXPORT && !checked[work->platform] &&
 			lm_output_check(folder, work->platform, false, nullptr, err) < 0)
 			return -1;
-		checked[work->platform] = true;
 		LM_AUTO(lm_free_ptr) char *state = state_path(&run, folder, work->layer);
+		if (!checked[work->platform] && !options->dry_run && sweep_states(state, err) < 0)
+			return -1;
+		checked[work->platform] = true;
 		if (work->selected && !options->dry_run &&
 			(lm_stage_sweep(folder, err) < 0 || lm_swap_undo(tree, state, err) < 0))
 			return -1;
 		work->dirty = work->selected && !is_current(&run, folder, work, tree);
 		if (work->dirty && lm_check_replacing(project, tree, state, err) < 0)
 			return -1;
+		if (work->selected)
+			add_item(&run, work, folder, tree);
 	}
-	if (make_trees(&run, err) < 0)
+	if (!options->dry_run && run_items(&run, err) < 0)
 		return -1;
 	return options->operation == LM_OP_EXPORT && !options->dry_run ? write_manifests(&run, err) : 0;
 }

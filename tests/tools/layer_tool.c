@@ -182,7 +182,7 @@ write_layer(struct stack *stack, const json_t *plan, size_t index, struct lm_err
 	(void)printf("%s %s\n", assembly.install_target, hex);
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(stack->out, assembly.install_target);
 	int64_t mtime = json_integer_value(json_object_get(stack->plan, "mtime"));
-	return lm_tree_write(&layer->out, folder, mtime, 2, nullptr, "build", assembly.install_target, err);
+	return lm_tree_write(&layer->out, folder, mtime, 2, nullptr, nullptr, "build", assembly.install_target, err);
 }
 
 static int

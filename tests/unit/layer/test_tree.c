@@ -5,6 +5,7 @@
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
+#include "os/pool.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -80,7 +81,7 @@ whole_tree(void **state)
 		LM_AUTO(lm_free_ptr) char *partial = lm_format("%s.partial/left/over", folder);
 		struct lm_err err = {};
 		assert_int_equal(lm_dir_make(partial, &err), 0);
-		if (lm_tree_write(&entries, folder, 1700000000, jobs, nullptr, "build", "test", &err) < 0)
+		if (lm_tree_write(&entries, folder, 1700000000, jobs, nullptr, nullptr, "build", "test", &err) < 0)
 			fail_msg("%s", err.text);
 		(void)umask(before);
 
@@ -124,7 +125,7 @@ progress_is_told(void **state)
 	struct lm_err err = {};
 	fill(&entries);
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(*state, "out");
-	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, &sink, "export", "app-x", &err), 0);
+	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, nullptr, &sink, "export", "app-x", &err), 0);
 	assert_int_equal(last, 15);
 	lm_entries_release(&entries);
 }
@@ -135,7 +136,7 @@ an_existing_folder_is_kept(void **state)
 	struct lm_entries entries = {};
 	struct lm_err err = {};
 	fill(&entries);
-	assert_int_equal(lm_tree_write(&entries, *state, 0, 1, nullptr, "build", "x", &err), -1);
+	assert_int_equal(lm_tree_write(&entries, *state, 0, 1, nullptr, nullptr, "build", "x", &err), -1);
 	assert_int_equal(err.code, LM_E_CONFLICT);
 	LM_AUTO(lm_free_ptr) char *want = lm_format("'%s' is there already", (char *)*state);
 	assert_string_equal(err.text, want);
@@ -173,7 +174,7 @@ a_failure_leaves_nothing(void **state)
 		else
 			assert_int_equal(lm_file_replace(source, rows[i].text, strlen(rows[i].text), 0644, &err), 0);
 
-		row_int_equal(rows[i].row, lm_tree_write(&entries, folder, 0, 2, nullptr, "build", "x", &err), -1);
+		row_int_equal(rows[i].row, lm_tree_write(&entries, folder, 0, 2, nullptr, nullptr, "build", "x", &err), -1);
 		row_int_equal(rows[i].row, err.code, rows[i].code);
 		LM_AUTO(lm_free_ptr) char *partial = lm_format("%s.partial", folder);
 		row_true(rows[i].row, !lm_file_exists(folder) && !lm_file_exists(partial));
@@ -190,7 +191,7 @@ a_folder_that_cannot_be_made(void **state)
 	LM_AUTO(lm_free_ptr) char *file = lm_path_join(*state, "file");
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(file, "out");
 	assert_int_equal(lm_file_replace(file, "", 0, 0644, &err), 0);
-	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, nullptr, "build", "x", &err), -1);
+	assert_int_equal(lm_tree_write(&entries, folder, 0, 1, nullptr, nullptr, "build", "x", &err), -1);
 	assert_int_equal(err.code, LM_E_IO);
 	lm_entries_release(&entries);
 }
@@ -211,7 +212,7 @@ a_disk_that_is_full(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	small = (struct rlimit){ 2, before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	int rc = lm_tree_write(&entries, folder, 0, 1, nullptr, "build", "x", &err);
+	int rc = lm_tree_write(&entries, folder, 0, 1, nullptr, nullptr, "build", "x", &err);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(rc, -1);
 	assert_int_equal(err.code, LM_E_IO);
@@ -219,6 +220,53 @@ a_disk_that_is_full(void **state)
 	if (!lm_cstr_ends(err.text, want))
 		fail_msg("%s", err.text);
 	assert_false(lm_file_exists(folder) || lm_file_exists(partial));
+	lm_entries_release(&entries);
+}
+
+struct half {
+	const struct lm_entries *entries;
+	const char *folder;
+	sem_t *turns;
+};
+
+static int
+write_half(void *context, size_t index, struct lm_err *err)
+{
+	const struct half *half = (const struct half *)context + index;
+	return lm_tree_write(half->entries, half->folder, 0, 4, half->turns, nullptr, "build", "x", err);
+}
+
+// Two trees at once with one turn, which is there again at the end, also when files cannot be written.
+static void
+turns_are_shared(void **state)
+{
+	struct lm_entries entries = {};
+	struct lm_err err = {};
+	sem_t turns;
+	int left = 0;
+	fill(&entries);
+	LM_AUTO(lm_free_ptr) char *one = lm_path_join(*state, "one");
+	LM_AUTO(lm_free_ptr) char *two = lm_path_join(*state, "two");
+	LM_AUTO(lm_free_ptr) char *three = lm_path_join(*state, "three");
+	LM_AUTO(lm_free_ptr) char *deep = lm_path_join(two, "a/b/c/deep.txt");
+	struct half halves[] = { { &entries, one, &turns }, { &entries, two, &turns } };
+	assert_int_equal(sem_init(&turns, 0, 1), 0);
+	assert_int_equal(lm_pool_run(2, LM_COUNT(halves), write_half, halves, &err), 0);
+	assert_true(lm_file_exists(one) && lm_file_equals(deep, "deep", 4));
+	assert_int_equal(sem_getvalue(&turns, &left), 0);
+	assert_int_equal(left, 1);
+
+	struct rlimit before, small;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){ 2, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	int rc = lm_tree_write(&entries, three, 0, 4, &turns, nullptr, "build", "x", &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(rc, -1);
+	assert_int_equal(sem_getvalue(&turns, &left), 0);
+	assert_int_equal(left, 1);
+	assert_int_equal(sem_destroy(&turns), 0);
 	lm_entries_release(&entries);
 }
 
@@ -232,7 +280,7 @@ an_interrupt(void **state)
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_join(*state, "out");
 	LM_AUTO(lm_free_ptr) char *partial = lm_format("%s.partial", folder);
 	lm_cancel_request();
-	int rc = lm_tree_write(&entries, folder, 0, 2, nullptr, "build", "x", &err);
+	int rc = lm_tree_write(&entries, folder, 0, 2, nullptr, nullptr, "build", "x", &err);
 	lm_cancel_reset();
 	assert_int_equal(rc, -1);
 	assert_int_equal(err.code, LM_E_INTERRUPTED);
@@ -250,6 +298,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_failure_leaves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_made, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_disk_that_is_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(turns_are_shared, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_interrupt, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, nullptr, nullptr);
