@@ -91,6 +91,14 @@ fail_call(struct lm_engine *engine, const struct lm_job *job, struct lm_err *err
 	return lm_err_wrap(err, "cannot %s batch %" PRId64 " of run '%s'", lm_job_name(job->kind), job->seq, engine->run_id);
 }
 
+// Submissions failed as often as they may. A step goes by what was recorded, since it never sees more than one failure.
+static bool
+failed_too_often(const struct lm_engine *engine)
+{
+	uint64_t tries = engine->one_round ? engine->run.consecutive_failures : engine->failed_here;
+	return tries >= engine->config.max_batch_attempts;
+}
+
 // A submission that may be tried again; the batch is READY.
 static int
 submit_later(struct lm_engine *engine, struct lm_work *work, const struct lm_job *job, struct lm_err *err)
@@ -98,8 +106,7 @@ submit_later(struct lm_engine *engine, struct lm_work *work, const struct lm_job
 	if (back_off(engine, work, job->call.error_class, job->err.text, job->call.retry_after_ms, job->started_ms, err) < 0)
 		return -1;
 	work->next_at_ms = engine->run.next_retry_at_ms;
-	uint64_t tries = engine->one_round ? engine->run.consecutive_failures : engine->failed_here;
-	if (tries >= engine->config.max_batch_attempts && !waits_for_our_own(engine, job))
+	if (failed_too_often(engine) && !waits_for_our_own(engine, job))
 		return fail_call(engine, job, err);
 	return 0;
 }
@@ -265,8 +272,11 @@ create_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, 
 		return submit_later(engine, work, job, err);
 	default:
 		work->next_at_ms = 0; // looked for at once
-		return lm_engine_event(engine, err, "batch_outcome_unknown", "{s:I, s:s}", "batch", (json_int_t)work->seq,
-			"error", job->err.text);
+		if (lm_engine_event(engine, err, "batch_outcome_unknown", "{s:I, s:s}", "batch", (json_int_t)work->seq, "error",
+			    job->err.text) < 0)
+			return -1;
+		return back_off(
+			engine, work, job->call.error_class, job->err.text, job->call.retry_after_ms, job->started_ms, err);
 	}
 }
 
@@ -336,7 +346,13 @@ not_found(struct lm_engine *engine, struct lm_work *work, struct lm_err *err)
 	if (not_created(engine, work, err) < 0)
 		return -1;
 	lm_engine_forget_file(engine, work); // should the create still be on its way, it fails
-	return lm_engine_event(engine, err, "batch_not_created", "{s:I}", "batch", (json_int_t)work->seq);
+	if (lm_engine_event(engine, err, "batch_not_created", "{s:I}", "batch", (json_int_t)work->seq) < 0)
+		return -1;
+	if (!failed_too_often(engine) || engine->run.control == LM_CONTROL_CANCELLED)
+		return 0;
+	engine->final = true;
+	return lm_err_set(err, LM_E_NETWORK, "cannot create batch %" PRId64 " of run '%s': %s", work->seq, engine->run_id,
+		engine->run.last_error_text != nullptr ? engine->run.last_error_text : "the provider does not have it");
 }
 
 static int

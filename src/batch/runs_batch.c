@@ -137,6 +137,25 @@ lm_batch_unknown(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq
 	return lm_change_commit(&change, err);
 }
 
+// What became of a call, where `status` shows it: of the run, unless its submissions have a failure of their own to show. A call that
+// went well takes back what an earlier one of the same batch said.
+static int
+tell_run(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *error_class, const char *text,
+	struct lm_err *err)
+{
+	if (error_class == nullptr)
+		return LM_DO(runs, nullptr, err,
+			"UPDATE runs SET error_class = NULL, error_text = NULL WHERE key = ? AND consecutive_failures = 0 AND "
+			"EXISTS"
+			" (SELECT 1 FROM batches WHERE run = ? AND seq = ? AND failures > 0)",
+			lm_i(lease->run), lm_i(lease->run), lm_i(seq));
+	return LM_DO(runs, nullptr, err,
+		"UPDATE runs SET total_failures = total_failures + 1,"
+		" error_class = CASE WHEN consecutive_failures > 0 THEN error_class ELSE ? END,"
+		" error_text = CASE WHEN consecutive_failures > 0 THEN error_text ELSE ? END WHERE key = ?",
+		lm_t(error_class), lm_t(text), lm_i(lease->run));
+}
+
 int
 lm_batch_active(
 	struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *provider_batch_id, struct lm_err *err)
@@ -147,6 +166,7 @@ lm_batch_active(
 	if (begin_outcome(&change, runs, lease, seq, err) < 0 ||
 		read_number(runs, &items, err, "SELECT item_count FROM batches WHERE run = ? AND seq = ?",
 			LM_VALUES(lm_i(lease->run), lm_i(seq))) < 0 ||
+		tell_run(runs, lease, seq, nullptr, nullptr, err) < 0 ||
 		LM_DO(runs, nullptr, err,
 			"UPDATE batches SET state = ?, provider_batch_id = ?, failures = 0, next_try_at_ms = 0, error_class = "
 			"NULL,"
@@ -167,6 +187,7 @@ lm_batch_tried(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, 
 	LM_AUTO(lm_free_ptr) char *clean_class = lm_runs_clean(error_class, LM_RUNS_REF_MAX);
 	LM_AUTO(lm_free_ptr) char *clean_text = lm_runs_clean(error_class == nullptr ? nullptr : text, LM_RUNS_ERROR_MAX);
 	if (lm_change_begin_batch(&change, runs, lease, seq, STATE(DONE) - 1, err) < 0 ||
+		tell_run(runs, lease, seq, clean_class, clean_text, err) < 0 ||
 		LM_DO(runs, nullptr, err,
 			"UPDATE batches SET status = coalesce(?, status), failures = CASE WHEN ? = 1 THEN failures + 1 ELSE 0 "
 			"END,"
@@ -195,6 +216,7 @@ lm_batch_fetched(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq
 	LM_AUTO(lm_free_ptr) char *clean_class = lm_runs_clean(error_class, LM_RUNS_REF_MAX);
 	LM_AUTO(lm_free_ptr) char *clean_text = lm_runs_clean(error_text, LM_RUNS_ERROR_MAX);
 	if (lm_change_begin_batch(&change, runs, lease, seq, STATE(ACTIVE) | STATE(FETCHED), err) < 0 ||
+		tell_run(runs, lease, seq, nullptr, nullptr, err) < 0 ||
 		LM_DO(runs, nullptr, err,
 			"UPDATE batches SET state = ?, status = ?, output_ref = ?, error_ref = ?, error_class = ?, error_text "
 			"= ?, output_digest = ?, error_digest = ?,"

@@ -197,6 +197,42 @@ def test_submissions_are_tried_so_often(batch, provider, call):
     check_completed(batch, finish(batch, "--max-batch-attempts", "3"), provider)
 
 
+@pytest.mark.parametrize("rule", [{"status": 500}, {"status": 200, "body": {}}])
+def test_creations_without_a_word_are_tried_so_often(batch, provider, rule):
+    """Whether the batch is there is looked up each time; that it is not is no reason to go on for ever."""
+    provider.faults({"on": "openai.batches.create", "do": "status", **rule})
+    batch.start("run", "--max-batch-attempts", "2").ok()
+    status = batch.status("run")
+    assert (status["failures"], status["consecutive_failures"]) == (1, 1)
+    assert status["last_error"] is not None
+    result = batch.wait("run", "--timeout", "30")
+    assert result.code == 1
+    assert result.err.splitlines()[-1] == f"lamina-batch: cannot create batch 1 of run 'run': {status['last_error']}"
+    assert provider.summary()["submissions"] == 0
+    provider.faults()
+    batch.wait("run").ok()
+    check_completed(batch, batch.rows("run"), provider)
+    status = batch.status("run")
+    assert (status["failures"], status["consecutive_failures"], status["last_error"]) == (3, 0, None)
+
+
+def test_failed_polls_are_in_the_status(batch, provider):
+    provider.faults({"on": "openai.batches.get", "do": "status", "status": 500, "message": "on fire"})
+    batch.start("run", "--max-batch-attempts", "2")
+    batch.wait("run")
+    status = batch.status("run")
+    assert status["failures"] >= 2
+    assert status["consecutive_failures"] == 0  # of submissions
+    assert (status["last_error_class"], status["backoff_remaining_sec"]) == ("control_plane_transient", 0)
+    assert "on fire" in status["last_error"]
+    failures = status["failures"]
+    provider.faults()
+    batch.wait("run").ok()
+    check_completed(batch, batch.rows("run"), provider)
+    status = batch.status("run")
+    assert (status["failures"], status["last_error_class"], status["last_error"]) == (failures, None, None)
+
+
 def test_a_wait_that_the_provider_asks_for(batch, provider):
     provider.faults({"on": "openai.batches.create", "do": "status", "status": 429, "retry_after": "600", "times": 1})
     batch.start("run").ok()  # one batch: the success of another would be the end of that wait
