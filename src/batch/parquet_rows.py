@@ -45,11 +45,55 @@ def plain(value):
     raise ValueError(f"a value of type {type(value).__name__} is not JSON")
 
 
+class Unusable:
+    """A value that Python has no type for, and why."""
+
+    def __init__(self, reason):
+        self.reason = reason
+
+
+def column(name, value):
+    if isinstance(value, Unusable):
+        raise ValueError(f"column '{name}': {value.reason}")
+    try:
+        return plain(value)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"column '{name}': {error}") from None
+
+
 def line_of(row):
     try:
-        return json.dumps(plain(row), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        made = {name: column(name, value) for name, value in row.items()}
+        return json.dumps(made, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (ValueError, RecursionError) as error:
         return "!" + " ".join(str(error).split())
+
+
+def exact(pyarrow, scalar):
+    """A value as Python has it; nanoseconds, which it has not, as text with nine digits, or as seconds."""
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError) as error:
+        kind = scalar.type
+        if getattr(kind, "unit", None) != "ns":
+            return Unusable(error)
+        micros, nanos = divmod(scalar.value, 1000)
+        if pyarrow.types.is_duration(kind):
+            return scalar.value / 10**9
+        if pyarrow.types.is_timestamp(kind):
+            made = pyarrow.scalar(micros, pyarrow.timestamp("us", kind.tz))
+        else:
+            made = pyarrow.scalar(micros, pyarrow.time64("us"))
+        head, tail = made.as_py().isoformat(timespec="microseconds").split(".")
+        return f"{head}.{tail[:6]}{nanos:03}{tail[6:]}"
+
+
+def rows_of(pyarrow, batch):
+    try:
+        return batch.to_pylist()
+    except (ValueError, OverflowError):  # of one value; which one is not said
+        columns = [[exact(pyarrow, scalar) for scalar in values] for values in batch.columns]
+        return [dict(zip(batch.schema.names, row)) for row in zip(*columns)]
 
 
 def main(path, first, wanted):
@@ -77,7 +121,7 @@ def main(path, first, wanted):
                 if at + batch.num_rows > skip:
                     rows = batch.slice(max(skip - at, 0))
                     number = at + batch.num_rows - rows.num_rows
-                    lines = [f"{group} {number + i} {line_of(row)}\n" for i, row in enumerate(rows.to_pylist())]
+                    lines = [f"{group} {number + i} {line_of(row)}\n" for i, row in enumerate(rows_of(pyarrow, rows))]
                     out.write("".join(lines).encode("utf-8", "surrogatepass"))
                 at += batch.num_rows
         out.write(f"end {begin}\n".encode())

@@ -1,4 +1,4 @@
-// Parquet: another process reads the file with pyarrow and hands rows over as lines.
+// Parquet: another process reads the file with pyarrow and hands rows over as lines (parquet_rows.py).
 #include "batch/source_parts.h"
 #include "os/child_stream.h"
 #include "os/fd.h"

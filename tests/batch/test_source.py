@@ -395,15 +395,47 @@ def test_parquet_types(read, tmp_path):
     assert [line[2] for line in read.rows(path)] == [want]
 
 
+def parquet_values(read, path, values):
+    """What becomes of a column, next to one that nothing is wrong with."""
+    names = [str(n) for n in range(len(values))]
+    pyarrow.parquet.write_table(pyarrow.table({"id": names, "v": values}), path)
+    return [line[1] if len(line) == 2 else line[2]["v"] for line in read.rows(path)]
+
+
+@pytest.mark.parametrize(("kind", "values", "want"), [
+    ("timestamp[ns]", [1, -1, 1600000000123456789, 1600000000000000000],
+     ["1970-01-01T00:00:00.000000001", "1969-12-31T23:59:59.999999999", "2020-09-13T12:26:40.123456789", "2020-09-13T12:26:40"]),
+    ("time64[ns]", [1, 1000], ["00:00:00.000000001", "00:00:00.000001"]),
+    ("duration[ns]", [1500000001, -1], [1.500000001, -1e-09]),
+])  # fmt: skip
+def test_parquet_nanoseconds(read, tmp_path, kind, values, want):
+    """What pandas writes; Python's own types end at microseconds."""
+    assert parquet_values(read, tmp_path / "a.parquet", pyarrow.array(values).cast(pyarrow.type_for_alias(kind))) == want
+
+
+def test_parquet_nanoseconds_elsewhere(read, tmp_path):
+    values = pyarrow.array([1, 1600000000123456789], pyarrow.timestamp("ns", tz="Europe/Paris"))
+    assert parquet_values(read, tmp_path / "a.parquet", values) == ["1970-01-01T01:00:00.000000001+01:00", "2020-09-13T14:26:40.123456789+02:00"]
+
+
+def test_parquet_values_that_python_has_no_type_for(read, tmp_path):
+    path = tmp_path / "a.parquet"
+    days = pyarrow.array([0, 2**31 - 1, 1], pyarrow.date32())
+    assert parquet_values(read, path, days) == ["1970-01-01", f"{path}:2: column 'v': days=2147483647; must have magnitude <= 999999999", "1970-01-02"]
+    got = parquet_values(read, path, pyarrow.array([[1000], [1]], pyarrow.list_(pyarrow.timestamp("ns"))))
+    assert got[0] == ["1970-01-01T00:00:00.000001"]
+    assert got[1].startswith(f"{path}:2: column 'v': ")
+
+
 def test_parquet_faults(read, tmp_path):
     path = tmp_path / "a.parquet"
     write_parquet(path, [{"id": 1, "f": 1.5}, {"id": 2, "f": float("nan")}, {"id": None, "f": 1.0}, {"id": 4, "f": float("inf")}, {"id": 5, "f": 2.0}])
     got = read.rows(path)
     assert [line[1] if len(line) == 2 else line[2] for line in got] == [
         {"id": 1, "f": 1.5},
-        f"{path}:2: nan is not JSON",
+        f"{path}:2: column 'f': nan is not JSON",
         f"{path}:3: missing required fields: id",
-        f"{path}:4: inf is not JSON",
+        f"{path}:4: column 'f': inf is not JSON",
         {"id": 5, "f": 2.0},
     ]
     path.write_bytes(b"PAR1 this is none")
