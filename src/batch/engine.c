@@ -265,8 +265,16 @@ lm_engine_wait(struct lm_engine *engine, int64_t deadline_ms, struct lm_err *err
 // ---- resolve
 
 static int
-resolve(struct lm_engine *engine, const struct lm_lease *lease, int64_t seq, const char *batch_id, struct lm_err *err)
+resolve(struct lm_engine *engine, const struct lm_lease *lease, const struct lm_batch_row *batch, const char *batch_id,
+	struct lm_err *err)
 {
+	int64_t seq = batch->seq;
+
+	if (batch->state == LM_BATCH_ACTIVE) {
+		if (lm_batch_lost(engine->runs, lease, seq, err) < 0)
+			return -1;
+		LM_KILL_POINT("run: batch lost");
+	}
 	if (batch_id == nullptr ? lm_batch_not_created(engine->runs, lease, seq, err) < 0
 				: lm_batch_active(engine->runs, lease, seq, batch_id, err) < 0)
 		return -1;
@@ -291,8 +299,8 @@ lm_engine_resolve(struct lm_engine *engine, int64_t seq, const char *batch_id, s
 
 	if (!engine->shared && !engine->held)
 		return lm_err_set(err, LM_E_CONFLICT, "another process works on run '%s'", engine->run_id);
-	if (lm_runs_batches(engine->runs, engine->run.key, 1u << LM_BATCH_CREATING | 1u << LM_BATCH_UNKNOWN,
-		    seq > 0 ? seq - 1 : 0, 1, &rows, &count, err) < 0)
+	unsigned states = 1u << LM_BATCH_CREATING | 1u << LM_BATCH_UNKNOWN | (seq > 0 ? 1u << LM_BATCH_ACTIVE : 0);
+	if (lm_runs_batches(engine->runs, engine->run.key, states, seq > 0 ? seq - 1 : 0, 1, &rows, &count, err) < 0)
 		return -1;
 	if (count == 0)
 		rc = lm_err_set(err, LM_E_CONFLICT, "run '%s' has no submission of unknown outcome", engine->run_id);
@@ -305,7 +313,7 @@ lm_engine_resolve(struct lm_engine *engine, int64_t seq, const char *batch_id, s
 		rc = lm_err_set(err, LM_E_CONFLICT, "another process works on batch %" PRId64 " of run '%s'", rows[0].seq,
 			engine->run_id);
 	if (rc > 0)
-		rc = resolve(engine, &lease, rows[0].seq, batch_id, err);
+		rc = resolve(engine, &lease, &rows[0], batch_id, err);
 	if (engine->shared && rc == 0)
 		lm_lease_drop(engine->runs, &lease);
 	for (size_t i = 0; i < count; i++)

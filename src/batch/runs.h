@@ -216,6 +216,9 @@ struct lm_refused_item {
 // CREATING or UNKNOWN -> UNKNOWN, with what there is to say of it now.
 [[nodiscard]] int lm_batch_unknown(
 	struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *text, struct lm_err *err);
+// ACTIVE -> UNKNOWN: a person says that it is not there (any more), or that it was another. Only where the last call about it failed with
+// `not_found`; else LM_E_CONFLICT.
+[[nodiscard]] int lm_batch_lost(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, struct lm_err *err);
 // CREATING or UNKNOWN -> ACTIVE; its items are submitted.
 [[nodiscard]] int lm_batch_active(
 	struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *provider_batch_id, struct lm_err *err);

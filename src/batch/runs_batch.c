@@ -124,19 +124,6 @@ lm_batch_not_created(struct lm_runs *runs, const struct lm_lease *lease, int64_t
 	return lm_change_commit(&change, err);
 }
 
-int
-lm_batch_unknown(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *text, struct lm_err *err)
-{
-	LM_AUTO(lm_change_end) struct lm_change change = {};
-	LM_AUTO(lm_free_ptr) char *clean = lm_runs_clean(text, LM_RUNS_ERROR_MAX);
-	if (begin_outcome(&change, runs, lease, seq, err) < 0 ||
-		LM_DO(runs, nullptr, err, "UPDATE batches SET state = ?, error_text = ? WHERE run = ? AND seq = ?",
-			lm_i(LM_BATCH_UNKNOWN), lm_t(clean), lm_i(lease->run), lm_i(seq)) < 0)
-		return -1;
-	change.run.unknown_batches++;
-	return lm_change_commit(&change, err);
-}
-
 // What became of a call, where `status` shows it: of the run, unless its submissions have a failure of their own to show. A call that
 // went well takes back what an earlier one of the same batch said.
 static int
@@ -154,6 +141,45 @@ tell_run(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const 
 		" error_class = CASE WHEN consecutive_failures > 0 THEN error_class ELSE ? END,"
 		" error_text = CASE WHEN consecutive_failures > 0 THEN error_text ELSE ? END WHERE key = ?",
 		lm_t(error_class), lm_t(text), lm_i(lease->run));
+}
+
+int
+lm_batch_lost(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, struct lm_err *err)
+{
+	LM_AUTO(lm_change_end) struct lm_change change = {};
+	int64_t items = 0;
+	if (lm_change_begin_batch(&change, runs, lease, seq, STATE(ACTIVE), err) < 0 ||
+		read_number(runs, &items, err,
+			"SELECT item_count FROM batches WHERE run = ? AND seq = ? AND error_class = 'not_found'",
+			LM_VALUES(lm_i(lease->run), lm_i(seq))) < 0)
+		return -1;
+	if (items == 0)
+		return lm_err_set(err, LM_E_CONFLICT, "the outcome of batch %lld of run '%s' is known", (long long)seq,
+			change.run.run_id);
+	if (tell_run(runs, lease, seq, nullptr, nullptr, err) < 0 ||
+		LM_DO(runs, nullptr, err,
+			"UPDATE batches SET state = ?, provider_batch_id = NULL, status = NULL, failures = 0, next_try_at_ms = "
+			"0,"
+			" error_class = NULL, error_text = NULL WHERE run = ? AND seq = ?",
+			lm_i(LM_BATCH_UNKNOWN), lm_i(lease->run), lm_i(seq)) < 0)
+		return -1;
+	change.run.counts[LM_ITEM_SUBMITTED] -= (uint64_t)items;
+	change.run.counts[LM_ITEM_QUEUED] += (uint64_t)items;
+	change.run.unknown_batches++;
+	return lm_change_commit(&change, err);
+}
+
+int
+lm_batch_unknown(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *text, struct lm_err *err)
+{
+	LM_AUTO(lm_change_end) struct lm_change change = {};
+	LM_AUTO(lm_free_ptr) char *clean = lm_runs_clean(text, LM_RUNS_ERROR_MAX);
+	if (begin_outcome(&change, runs, lease, seq, err) < 0 ||
+		LM_DO(runs, nullptr, err, "UPDATE batches SET state = ?, error_text = ? WHERE run = ? AND seq = ?",
+			lm_i(LM_BATCH_UNKNOWN), lm_t(clean), lm_i(lease->run), lm_i(seq)) < 0)
+		return -1;
+	change.run.unknown_batches++;
+	return lm_change_commit(&change, err);
 }
 
 int

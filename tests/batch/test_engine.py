@@ -233,6 +233,63 @@ def test_failed_polls_are_in_the_status(batch, provider):
     assert (status["failures"], status["last_error_class"], status["last_error"]) == (failures, None, None)
 
 
+def refused(result):
+    assert (result.code, result.out) == (1, ""), result
+    return result.err.rstrip("\n").removeprefix("lamina-batch: ")
+
+
+GONE = "; if it is gone for good, 'lamina-batch resolve --run-id run --batch 1 --not-created' has its items sent again"
+
+
+@pytest.mark.parametrize("call", ["openai.batches.get", "openai.files.content"])
+def test_a_batch_that_is_gone(batch, provider, call):
+    """Another key may be all that is wrong, so only a person can say that it is to be sent again."""
+    provider.faults({"on": call, "do": "status", "error": "not_found"})
+    batch.start("run")
+    result = batch.wait("run")
+    assert result.code == 1
+    assert result.err.splitlines()[-1].endswith(GONE)
+    assert refused(batch.run("resolve", "run", "--not-created")) == "run 'run' has no submission of unknown outcome"
+    batch.run("resolve", "run", "--batch", "1", "--not-created").ok()
+    assert batch.status("run")["status_counts"] == {"queued_local": COUNT}
+    assert refused(batch.run("resolve", "run", "--batch", "1", "--not-created")) == "run 'run' has no submission of unknown outcome"
+    provider.faults()
+    batch.wait("run").ok()
+    rows = batch.rows("run")
+    assert [(row["item_id"], row["status"], row["attempt_count"]) for row in rows] == [(f"item-{n}", "completed", 1) for n in range(COUNT)]
+    assert provider.summary()["submissions"] == 2 * COUNT
+    assert batch.status("run")["last_error"] is None
+
+
+def test_a_batch_that_is_gone_from_a_cancelled_run(batch, provider):
+    provider.faults({"on": "openai.batches.get", "do": "status", "error": "not_found"})
+    batch.start("run")
+    batch.run("cancel", "run").ok()
+    assert batch.wait("run").code == 1
+    batch.run("resolve", "run", "--batch", "1", "--not-created").ok()
+    batch.wait("run").ok()
+    assert {row["error"]["error_class"] for row in batch.rows("run")} == {"run_cancelled"}
+    assert provider.summary()["submissions"] == COUNT
+
+
+def test_a_batch_that_was_given_a_wrong_id(batch, provider):
+    """A slip in `resolve --created` can be put right."""
+    provider.faults({"on": "openai.batches.create", "do": "reset_after"}, {"on": "openai.batches.list", "do": "status", "status": 500})
+    batch.start("run")
+    batch.run("resolve", "run", "--created", "batch_wrong").ok()
+    provider.faults()
+    assert batch.wait("run").err.splitlines()[-1].endswith(GONE)
+    batch.run("resolve", "run", "--batch", "1", "--created", "batch_fake000001").ok()
+    batch.wait("run").ok()
+    check_completed(batch, batch.rows("run"), provider)
+
+
+def test_a_batch_that_is_there_cannot_be_given_up(batch, provider):
+    provider.faults(polls=1000)
+    batch.start("run").ok()
+    assert refused(batch.run("resolve", "run", "--batch", "1", "--not-created")) == "the outcome of batch 1 of run 'run' is known"
+
+
 def test_a_wait_that_the_provider_asks_for(batch, provider):
     provider.faults({"on": "openai.batches.create", "do": "status", "status": 429, "retry_after": "600", "times": 1})
     batch.start("run").ok()  # one batch: the success of another would be the end of that wait

@@ -140,7 +140,7 @@ def test_what_can_be_done_is_said(batch, fake):
     mine = {number: theirs[str(2 * number - 2)] for number in (1, 2)}
     batch.run("resolve", "run", "--batch", "2", "--created", mine[2]).ok()
     again = batch.run("resolve", "run", "--batch", "2", "--created", mine[2])
-    assert (again.code, again.err) == (1, "lamina-batch: run 'run' has no submission of unknown outcome\n")
+    assert (again.code, again.err) == (1, "lamina-batch: the outcome of batch 2 of run 'run' is known\n")
     batch.run("resolve", "run", "--batch", "1", "--created", mine[1]).ok()
     batch.wait("run").ok()
     assert {row["status"] for row in batch.rows("run")} == {"completed"}

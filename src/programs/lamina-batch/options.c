@@ -76,7 +76,8 @@ static const struct lm_command_info commands[] = {
 		"They are pending again, with no attempts counted.",
 		"  lamina-batch retry --run-id tuesday && lamina-batch wait --run-id tuesday", DONE, NO_FILES },
 	{ LM_BATCH_RESOLVE, "resolve", "", "say what became of a submission whose outcome stayed unknown",
-		"Needed only where the provider keeps nothing by which the batch could be found.",
+		"Needed only where the provider keeps nothing by which the batch could be found,\n"
+		"and, with --batch, of a batch that the provider does not know (any more).",
 		"  lamina-batch resolve --run-id tuesday --batch 3 --created msgbatch_01HkcTj\n"
 		"  lamina-batch resolve --run-id tuesday --not-created",
 		DONE, NO_FILES },
