@@ -34,6 +34,7 @@ def start(runner, folder, text):
 @pytest.mark.parametrize("text", [
     f"OPENAI_API_KEY={CANARY}\n", f"export OPENAI_API_KEY={CANARY}", f'# keys\r\n\r\nOPENAI_API_KEY = "{CANARY}"\r\n',
     f"OPENAI_API_KEY='{CANARY}' # mine\n", f"OPENAI_API_KEY={CANARY} # mine\nOTHER=x\n", f"\ufeffOPENAI_API_KEY={CANARY}\n",
+    f"A='-----BEGIN\n\nx=\n-----END' # several lines\nB=\"\r\n\r\n\"\r\nOPENAI_API_KEY={CANARY}\n",
 ])
 def test_spellings_of_a_dotenv_file(by_file, text):
     start(by_file, by_file.folder, text.encode()).ok()
@@ -70,6 +71,9 @@ def test_it_never_overrides(by_file):
     (f"A=b\nOPENAI_API_KEY='{CANARY}\n", "line 2 is not NAME=VALUE"),
     (f"\n\n1A={CANARY}\n", "line 3 is not NAME=VALUE"),
     (f'X="{CANARY}" more\n', "line 1 is not NAME=VALUE"),
+    (f"A='\n\n'\nX='\n{CANARY}' more\n", "line 4 is not NAME=VALUE"),
+    (f"A='\n\n'\n{CANARY}\n", "line 4 is not NAME=VALUE"),
+    (f"A='\n{CANARY}\0'\n", "line 1 is not NAME=VALUE"),
     (f"X={CANARY}\0\n", "line 1 is not NAME=VALUE"),
 ])
 def test_faults_name_the_line_and_no_value(by_file, text, message):

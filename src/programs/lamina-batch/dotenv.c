@@ -21,17 +21,22 @@ is_rest(struct lm_str rest)
 	return rest.len == 0 || rest.ptr[0] == '#';
 }
 
+// A value between quotes, over several lines where it has them (a private key, say); *text goes to the line behind it.
 static bool
-read_quoted(struct lm_str text, struct lm_buf *out)
+read_quoted(struct lm_str *text, struct lm_buf *out)
 {
-	char quote = text.ptr[0];
-	for (size_t i = 1; i < text.len; i++) {
-		char byte = text.ptr[i];
-		if (byte == quote)
-			return is_rest((struct lm_str){ text.ptr + i + 1, text.len - i - 1 });
-		if (byte == '\\' && quote == '"' && i + 1 < text.len) {
+	char quote = text->ptr[0];
+	for (size_t i = 1; i < text->len; i++) {
+		char byte = text->ptr[i];
+		if (byte == quote) {
+			*text = (struct lm_str){ text->ptr + i + 1, text->len - i - 1 };
+			return is_rest(lm_str_cut(text, '\n'));
+		}
+		if (byte == '\r' && i + 1 < text->len && text->ptr[i + 1] == '\n')
+			continue;
+		if (byte == '\\' && quote == '"' && i + 1 < text->len) {
 			static const char from[] = "nrt\"\\$", to[] = "\n\r\t\"\\$";
-			const char *at = strchr(from, text.ptr[i + 1]);
+			const char *at = strchr(from, text->ptr[i + 1]);
 			if (at != nullptr && *at != '\0') {
 				byte = to[at - from];
 				i++;
@@ -52,19 +57,20 @@ read_plain(struct lm_str text, struct lm_buf *out)
 	lm_buf_str(out, lm_str_trim((struct lm_str){ text.ptr, end }));
 }
 
+// One line, or as many as a value in quotes has, off the front of *text.
 static bool
-read_line(struct lm_str line, struct lm_strings *out)
+read_entry(struct lm_str *text, struct lm_strings *out)
 {
 	static const struct lm_str prefix = { "export ", 7 };
 	LM_AUTO(lm_buf_release) struct lm_buf entry = {};
-	line = lm_str_trim(line);
+	struct lm_str all = *text, line = lm_str_trim(lm_str_cut(text, '\n'));
 	if (line.len == 0 || line.ptr[0] == '#')
 		return true;
 	if (lm_str_starts(line, prefix))
 		line = lm_str_trim((struct lm_str){ line.ptr + prefix.len, line.len - prefix.len });
 	size_t equals = lm_str_find(line, '=');
 	struct lm_str name = lm_str_trim((struct lm_str){ line.ptr, equals });
-	if (equals == line.len || name.len == 0 || memchr(line.ptr, '\0', line.len) != nullptr)
+	if (equals == line.len || name.len == 0)
 		return false;
 	for (size_t i = 0; i < name.len; i++)
 		if (!is_name_byte(name.ptr[i], i == 0))
@@ -73,13 +79,27 @@ read_line(struct lm_str line, struct lm_strings *out)
 	lm_buf_str(&entry, name);
 	lm_buf_byte(&entry, '=');
 	if (value.len > 0 && (value.ptr[0] == '"' || value.ptr[0] == '\'')) {
-		if (!read_quoted(value, &entry))
+		*text = (struct lm_str){ value.ptr, (size_t)(all.ptr + all.len - value.ptr) };
+		if (!read_quoted(text, &entry))
 			return false;
 	} else {
 		read_plain(value, &entry);
 	}
+	if (memchr(entry.ptr, '\0', entry.len) != nullptr)
+		return false;
 	lm_strings_add_str(out, lm_buf_view(&entry));
 	return true;
+}
+
+static unsigned
+lines_between(const char *begin, const char *end)
+{
+	unsigned count = 0;
+	while ((begin = memchr(begin, '\n', (size_t)(end - begin))) != nullptr) {
+		begin++;
+		count++;
+	}
+	return count;
 }
 
 int
@@ -88,9 +108,12 @@ lm_dotenv_parse(struct lm_str text, struct lm_strings *out, struct lm_err *err)
 	static const struct lm_str bom = { "\xef\xbb\xbf", 3 };
 	if (lm_str_starts(text, bom))
 		text = (struct lm_str){ text.ptr + bom.len, text.len - bom.len };
-	for (unsigned line = 1; text.len > 0; line++)
-		if (!read_line(lm_str_cut(&text, '\n'), out))
+	for (unsigned line = 1; text.len > 0;) {
+		const char *begin = text.ptr;
+		if (!read_entry(&text, out))
 			return lm_err_set(err, LM_E_USAGE, "line %u is not NAME=VALUE", line);
+		line += lines_between(begin, text.ptr);
+	}
 	return 0;
 }
 
