@@ -73,8 +73,11 @@ check_id(struct survey *s, const struct lm_row *row, struct lm_err *err)
 	uint32_t source = 0;
 	uint64_t line = 0;
 	int rc = insert_id(s, row->id, row->line, &source, &line, err);
-	if (rc == 0 && source != s->source) {
-		lm_ingest_namespaced(s->config, s->source, row->id, &name);
+	lm_buf_str(&name, row->id);
+	while (rc == 0 && source != s->source) { // more than once where another input has such a name, too
+		LM_AUTO(lm_free_ptr) char *id = lm_strndup(name.ptr, name.len);
+		lm_buf_clear(&name);
+		lm_ingest_namespaced(s->config, s->source, lm_str_of(id), &name);
 		rc = insert_id(s, lm_buf_view(&name), row->line, &source, &line, err);
 	}
 	if (rc == 0)

@@ -1,5 +1,6 @@
 """lamina-batch start: what it takes, what it refuses and leaves nothing of, and going on with a run that exists."""
 
+import hashlib
 import json
 import re
 import sys
@@ -191,6 +192,16 @@ def test_several_inputs_with_the_same_ids(runner):
     assert [text for _, text in got] == ["x", "y", "z", "w"]
     assert [item for item, _ in got[:2]] + [got[3][0]] == ["1", "2", "3"]
     assert re.fullmatch(r"src_[0-9a-f]{12}__1", got[2][0])
+
+
+def test_an_id_that_is_like_a_prefixed_one(runner):
+    """What 'validate' says of ids is what 'start' does with them."""
+    prefix = "src_" + hashlib.sha256(b"2\0jsonl\0b.jsonl").hexdigest()[:12] + "__"
+    inputs = [runner.items([{"id": id, "text": "t"} for id in ("1", prefix + "1")], "a.jsonl"), runner.items([{"id": "1", "text": "u"}], "b.jsonl")]
+    assert runner("validate", input=inputs, id_field="id", prompt_field="text").ok().json()["rows"] == 3
+    runner.start(input=inputs, provider="echo").ok()
+    runner("wait", run_id="r").ok()
+    assert [row["item_id"] for row in runner.results()] == ["1", prefix + "1", prefix + prefix + "1"]
 
 
 def test_estimate_counts_what_would_be_sent(runner, provider):
