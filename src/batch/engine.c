@@ -279,6 +279,8 @@ resolve(struct lm_engine *engine, const struct lm_lease *lease, const struct lm_
 				: lm_batch_active(engine->runs, lease, seq, batch_id, err) < 0)
 		return -1;
 	LM_KILL_POINT("run: resolved");
+	if (batch_id != nullptr && lm_engine_well(engine, err) < 0) // the creation that failed did not fail
+		return -1;
 	struct lm_work *work = lm_engine_work(engine, seq);
 	if (work != nullptr) // read again when it goes on
 		work->gone = true;

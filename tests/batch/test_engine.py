@@ -276,12 +276,16 @@ def test_a_batch_that_was_given_a_wrong_id(batch, provider):
     """A slip in `resolve --created` can be put right."""
     provider.faults({"on": "openai.batches.create", "do": "reset_after"}, {"on": "openai.batches.list", "do": "status", "status": 500})
     batch.start("run")
+    assert batch.status("run")["consecutive_failures"] == 1
     batch.run("resolve", "run", "--created", "batch_wrong").ok()
+    status = batch.status("run")
+    assert (status["consecutive_failures"], status["backoff_remaining_sec"]) == (0, 0)
     provider.faults()
     assert batch.wait("run").err.splitlines()[-1].endswith(GONE)
     batch.run("resolve", "run", "--batch", "1", "--created", "batch_fake000001").ok()
     batch.wait("run").ok()
     check_completed(batch, batch.rows("run"), provider)
+    assert batch.status("run")["last_error"] is None
 
 
 def test_a_batch_that_is_there_cannot_be_given_up(batch, provider):
