@@ -19,7 +19,7 @@ struct job {
 	enum lamina_code code;
 	char error[256];
 	atomic_int events, waits;
-	bool cancels;
+	atomic_bool cancels; // once
 };
 
 static void
@@ -29,10 +29,8 @@ on_event(void *context, const struct lamina_event *event)
 	atomic_fetch_add(&job->events, 1);
 	if (event->kind == LAMINA_EVENT_WARNING && strncmp(event->text, "waiting for ", 12) == 0)
 		atomic_fetch_add(&job->waits, 1);
-	if (job->cancels && event->kind == LAMINA_EVENT_BEGIN && strcmp(event->step, "publish") == 0) {
-		job->cancels = false;
+	if (event->kind == LAMINA_EVENT_BEGIN && strcmp(event->step, "publish") == 0 && atomic_exchange(&job->cancels, false))
 		lamina_cancel();
-	}
 }
 
 static struct lamina_stack *
