@@ -30,7 +30,8 @@ LINK_thread = -fsanitize=thread
 LEAVE_sanitize = tests/support/leave.c
 LEAVE_kill = $(LEAVE_sanitize)
 FLAGS = -std=c23 -g -D_GNU_SOURCE=1 -fno-strict-aliasing -Isrc -Iinclude -I$(OUT)/include $(FLAGS_$(KIND)) $(shell pkg-config --cflags $(LIBRARIES))
-LINK = $(LINK_$(KIND)) -Wl,--as-needed $(shell pkg-config --libs $(LIBRARIES)) -lm -lpthread
+# what of libcrypto is used is linked in, as build.zig does it
+LINK = $(LINK_$(KIND)) -Wl,--as-needed $(subst -lcrypto,-l:libcrypto.a,$(shell pkg-config --libs $(LIBRARIES))) -lm -lpthread
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 LIBRARY = $(OUT)/lib/liblamina.a
