@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import deploy
+import paths
 import private
 from run import run
 
@@ -181,7 +182,7 @@ def test_half_a_store(same_as_published, warm_store, published, tmp_path):
 def test_another_user(published, reference, lamina, warm_store):
     """Somebody who may only read the project, with a home and a store of their own."""
     nobody = pwd.getpwnam("nobody")
-    place = Path(tempfile.mkdtemp(prefix="lamina-test-", dir="/tmp"))  # the folders of pytest are closed to others
+    place = Path(tempfile.mkdtemp(prefix="lamina-test-", dir=paths.OPEN))  # the folders of pytest are closed to others
     try:
         place.chmod(0o755)
         spec = place / "project/venvstacks.toml"

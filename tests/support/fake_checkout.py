@@ -19,7 +19,7 @@ timeout_s = 60
 [test]
 about = pytest
 each = pytest-files
-command = {python} -m pytest -v --tb=short -rs -o cache_dir={cache} --junit-xml={junit} {item}
+command = misc/confined {python} -m pytest -v --tb=short -rs -o cache_dir={cache} --junit-xml={junit} {item}
 marks = not slow
 counts = junit
 

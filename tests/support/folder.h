@@ -12,14 +12,23 @@
 enum { FOLDER_PATH_BYTES = 4096 };
 
 struct folder {
-	char path[64];
+	char path[512];
 };
+
+// Where folders of tests are: a test may write nowhere else.
+static inline const char *
+folder_parent(void)
+{
+	const char *parent = getenv("TMPDIR");
+	return parent != nullptr ? parent : "/tmp";
+}
 
 static inline struct folder
 folder_make(void)
 {
-	struct folder folder = { "/tmp/lm-test-XXXXXX" };
-	if (mkdtemp(folder.path) == nullptr)
+	struct folder folder;
+	if (snprintf(folder.path, sizeof folder.path, "%s/lm-test-XXXXXX", folder_parent()) >= (int)sizeof folder.path ||
+		mkdtemp(folder.path) == nullptr)
 		abort();
 	return folder;
 }

@@ -1,6 +1,8 @@
 """A test that leaves a process, a listening port, or a file outside of its folder behind fails. Loaded as a plugin by conftest.py.
 
-What fixtures of a file or of the run started before the test is theirs; they end it later."""
+Below ./check all that tests of a file can write to are the folders that the file was given, which are looked at after each test, and
+caches of what is known by digest: see misc/confined. What fixtures of a file or of the run started before the test is theirs; they end it
+later."""
 
 import ctypes
 import os
@@ -11,15 +13,13 @@ from pathlib import Path
 
 import pytest
 
-import paths
-
 PR_SET_CHILD_SUBREAPER = 36
 ENDING_S = 3  # what is being ended may take this long to be gone
 LISTENING = "0A"
-# Folders of the checkout that tests read and must not write to. (Relative paths lead to a folder of the test's own.)
-WATCHED = ("sample_project", "expected_outputs")
+# What others leave: pytest, and in shared memory programs that were killed.
+OF_OTHERS = ("pytest-of-", "faketime_", "sem.faketime_", "PostgreSQL.")
 # Homes and temporary folders of the whole file, from ./check; a test has its own.
-OF_THE_FILE = ("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
+OF_THE_FILE = ("LAMINA_CHECK_PRIVATE", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME")
 
 
 def pytest_configure(config):
@@ -27,6 +27,7 @@ def pytest_configure(config):
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     below_check = "LAMINA_CHECK_PRIVATE" in os.environ
     config.private_folders = [Path(os.environ[name]) for name in OF_THE_FILE] if below_check else []
+    config.private_folders += [Path(name) for name in os.environ.get("LAMINA_CHECK_CONFINED", "").split(":") if name]
 
 
 # ---- processes
@@ -137,65 +138,20 @@ def ports():
 
 def listing(folders):
     """Names directly in these folders."""
-    return {entry.path for folder in folders for entry in os.scandir(folder) if not entry.name.startswith("pytest-of-")}
-
-
-def below(top):
-    """{folder: time of its last change} of a folder and all below it: a new name changes it."""
-    found = {}
-    for parent, _, _ in os.walk(top):
-        found[parent] = os.stat(parent).st_mtime_ns
-    return found
-
-
-class Watched:
-    """The names in the watched folders of the checkout; looked at again only where something changed."""
-
-    def __init__(self):
-        self.tops = [paths.ROOT / name for name in WATCHED if (paths.ROOT / name).exists()]
-        self.times = {folder: time_ns for top in self.tops for folder, time_ns in below(top).items()}
-        self.names = {folder: set(os.listdir(folder)) for folder in self.times}
-
-    def new(self):
-        """Names that are new since the last call."""
-        found = []
-        for folder, time_ns in list(self.times.items()):
-            try:
-                now_ns = os.stat(folder).st_mtime_ns
-                if now_ns == time_ns:
-                    continue
-                names = set(os.listdir(folder))
-            except OSError:  # it was removed
-                del self.times[folder], self.names[folder]
-                continue
-            for name in sorted(names - self.names[folder]):
-                path = os.path.join(folder, name)
-                found.append(path)
-                if os.path.isdir(path) and not os.path.islink(path):
-                    for more, time_ns in below(path).items():
-                        self.times[more], self.names[more] = time_ns, set(os.listdir(more))
-            self.times[folder], self.names[folder] = now_ns, names
-        return found
-
-
-@pytest.fixture(scope="session")
-def watched_checkout():
-    return Watched()
+    return {entry.path for folder in folders for entry in os.scandir(folder) if not entry.name.startswith(OF_OTHERS)}
 
 
 # ---- the test
 
 
 @pytest.fixture(autouse=True)
-def leaves_nothing(request, watched_checkout, private_environment):
+def leaves_nothing(request, private_environment):
     folders = request.config.private_folders
-    watched_checkout.new()
     processes_before, ports_before, names_before = descendants(), ports(), listing(folders)
     yield
     left = left_processes(processes_before)
     left += [f"a listening port: {port}" for port in sorted(ports() - ports_before)]
     left += [f"a file outside of its folder: {path}" for path in sorted(listing(folders) - names_before)]
     left += [f"a file in its working folder: {name}" for name in sorted(os.listdir(private_environment / "cwd"))]
-    left += [f"a file in the checkout: {path}" for path in watched_checkout.new()]
     if left:
         pytest.fail("the test left behind:\n" + "\n".join(f"  {each}" for each in left), pytrace=False)

@@ -15,3 +15,5 @@ CC, CXX = os.environ.get("LAMINA_TEST_CC", "gcc"), os.environ.get("LAMINA_TEST_C
 TOOLS = ROOT / ".tools"
 # Only what is known by digest goes here (downloads, the resolver's cache), so that a test cannot see another's results.
 CACHE = Path(os.environ.get("LAMINA_TEST_CACHE", TOOLS / "cache"))
+# A folder with a short name, which other users can enter
+OPEN = Path(os.environ.get("LAMINA_CHECK_PRIVATE", "/tmp"))

@@ -19,6 +19,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+import paths
+
 READY = "database system is ready to accept connections"
 SETTINGS = {
     "listen_addresses": "", "fsync": "off", "max_connections": "60", "shared_buffers": "32MB", "logging_collector": "off",
@@ -82,8 +84,8 @@ class Server:
 def running():
     """A server with an empty database."""
     user, entry = other_user()
-    # not in TMPDIR: the path of a socket is short, and the other user has to get there
-    folder = Path(tempfile.mkdtemp(prefix="lm-pg-", dir="/tmp"))
+    # not in TMPDIR: the path of a socket is short
+    folder = Path(tempfile.mkdtemp(prefix="lm-pg-", dir=paths.OPEN))
     try:
         if entry:
             os.chown(folder, entry.pw_uid, entry.pw_gid)

@@ -27,7 +27,7 @@ MEMORY_NEEDED = 1 << 30
 @contextlib.contextmanager
 def fast_folder(otherwise):
     """A folder in memory, where flushing costs nothing, if there is room; else a temporary one like any other."""
-    with_room = os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
+    with_room = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
     with tempfile.TemporaryDirectory(dir=MEMORY if with_room else otherwise) as folder:
         yield Path(folder)
 

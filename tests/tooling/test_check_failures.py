@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import namespace
 from fake_checkout import INI, FakeCheckout
 
 
@@ -186,8 +187,6 @@ LEAVES = {
     "a port": ("import socket\n\nkept = []\n\n\ndef test_it():\n    kept.append(socket.create_server(('127.0.0.1', 0)))\n",
         r"a listening port: \d+"),
     "a file in its folder": ("def test_it():\n    open('here', 'w').close()\n", "a file in its working folder: here"),
-    "a file in the checkout": ("import paths\n\n\ndef test_it():\n    (paths.SAMPLE / 'new').mkdir()\n",
-        "a file in the checkout: sample_project/new"),
     "a file in the home of all": (
         "import os\n\nhome = os.environ['HOME']\n\n\ndef test_it():\n    open(home + '/x', 'w').close()\n",
         r"a file outside of its folder: \S+home.x"),
@@ -199,12 +198,51 @@ LEAVES = {
 
 @pytest.mark.parametrize(("text", "want"), LEAVES.values(), ids=LEAVES)
 def test_leaves(checkout, text, want):
-    (checkout.folder / "sample_project").mkdir()
     lines = told(checkout, text + "\n\ndef test_after():\n    pass\n")
     assert lines[:3] == [
         "      FAILED tests/a/test_x.py::test_it", "        in the teardown of the test:", "        the test left behind:"]
     assert re.fullmatch(" {10}" + want, lines[3])
     assert lines[4:] == [LOG, "1 passed, 1 failed, 0 skipped"]
+
+
+ELSEWHERE = ["/tmp", "/dev", "/", "CHECKOUT/sample_project", "CHECKOUT/.tools"]
+MAKES = {"file": "open('{}', 'w')", "folder": "os.mkdir('{}')"}
+
+
+@pytest.mark.parametrize("makes", [*[(folder, text) for folder in ELSEWHERE for text in MAKES.values()],
+    ("/tmp", "socket.socket(socket.AF_UNIX).bind('{}')")], ids=" ".join)
+def test_everything_else_is_read_only(checkout, makes):
+    namespace.need()
+    folder, text = makes
+    path = f"{folder.replace('CHECKOUT', os.fspath(checkout.folder))}/lamina-left-{os.getpid()}"
+    Path(path).parent.mkdir(exist_ok=True)
+    lines = told(checkout, f"import os\nimport socket\n\n\ndef test_it():\n    {text.format(path)}\n\n\ndef test_after():\n    pass\n")
+    assert lines[0] == "      FAILED tests/a/test_x.py::test_it   tests/a/test_x.py:6"
+    assert lines[1].startswith("        OSError: [Errno 30] Read-only file system")
+    assert lines[2:] == [LOG, "1 passed, 1 failed, 0 skipped"]
+    assert not os.path.lexists(path)
+
+
+@pytest.mark.parametrize("text", MAKES.values(), ids=MAKES)
+@pytest.mark.parametrize("folder", ["/dev/shm", "/var/tmp"])
+def test_some_folders_are_its_own(checkout, folder, text):
+    namespace.need()
+    path = f"{folder}/lamina-left-{os.getpid()}"
+    assert told(checkout, f"import os\n\n\ndef test_it():\n    {text.format(path)}\n\n\ndef test_after():\n    pass\n") == [
+        "      FAILED tests/a/test_x.py::test_it", "        in the teardown of the test:", "        the test left behind:",
+        f"          a file outside of its folder: {path}", LOG, "1 passed, 1 failed, 0 skipped"]
+    assert not os.path.lexists(path)
+
+
+def test_devices_are_written_to_and_stay(checkout):
+    namespace.need()
+    checkout.write("tests/a/test_x.py", "def test_it():\n    with open('/dev/null', 'wb') as device:\n        device.write(b'x')\n")
+    assert checkout.said("test", code=0)[-1] == "1 passed, 0 failed, 0 skipped"
+    lines = told(checkout, "import os\n\n\ndef test_it():\n    os.remove('/dev/full')\n")
+    assert lines == [
+        "      FAILED tests/a/test_x.py::test_it   tests/a/test_x.py:5",
+        "        OSError: [Errno 30] Read-only file system: '/dev/full'", LOG, "0 passed, 1 failed, 0 skipped"]
+    assert Path("/dev/full").is_char_device()
 
 
 def test_what_fixtures_of_a_file_keep_is_theirs(checkout):

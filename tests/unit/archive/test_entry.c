@@ -2,6 +2,7 @@
 
 #include "archive/entry.h"
 #include "base/str.h"
+#include "folder.h"
 #include "os/file.h"
 
 #include <stdlib.h>
@@ -261,8 +262,9 @@ reading(void **state)
 	LM_AUTO(lm_free_ptr) unsigned char *blob = lm_alloc(2 * TEXT_BYTES + 7);
 	memcpy(blob + 3, text, TEXT_BYTES);
 	size_t at = TEXT_BYTES + 5, stored = deflate_text(text, blob + at, TEXT_BYTES);
-	char file[] = "/tmp/lm-entry-XXXXXX";
-	int fd = mkstemp(file);
+	struct folder folder = folder_make();
+	const char *file = folder_at(&folder, "file");
+	int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, blob, at + stored), (ssize_t)(at + stored));
 	assert_int_equal(close(fd), 0);
@@ -321,7 +323,7 @@ reading(void **state)
 		row_int_equal(rows[i].row, got.len, rows[i].size);
 		row_true(rows[i].row, got.len == 0 || memcmp(got.ptr, text, got.len) == 0);
 	}
-	(void)unlink(file);
+	folder_remove(&folder);
 }
 
 static void

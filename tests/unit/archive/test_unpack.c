@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include "archive/unpack.h"
+#include "folder.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
@@ -14,8 +15,7 @@ static int
 make_folder(void **)
 {
 	struct lm_err err = {};
-	const char *parent = getenv("TMPDIR");
-	return lm_dir_make_temp(parent != nullptr ? parent : "/tmp", "unpack-", &folder, &err);
+	return lm_dir_make_temp(folder_parent(), "unpack-", &folder, &err);
 }
 
 static int

@@ -3,6 +3,7 @@
 #include "archive/tar.h"
 #include "archive/writer.h"
 #include "base/mem.h"
+#include "folder.h"
 #include "os/cancel.h"
 #include "os/dir.h"
 #include "os/file.h"
@@ -103,7 +104,7 @@ interrupted(void **state)
 	(void)state;
 	struct lm_err err = {};
 	LM_AUTO(lm_free_ptr) char *folder = nullptr;
-	assert_int_equal(lm_dir_make_temp("/tmp", "lm-writer-", &folder, &err), 0);
+	assert_int_equal(lm_dir_make_temp(folder_parent(), "lm-writer-", &folder, &err), 0);
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder, "a.tar");
 	LM_AUTO(lm_entries_release) struct lm_entries entries = {};
 	lm_entries_add_text(&entries, "a", "1", 1, false, "x");

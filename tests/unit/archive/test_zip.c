@@ -2,6 +2,7 @@
 
 #include "archive/shown.h"
 #include "archive/zip.h"
+#include "folder.h"
 #include "os/clock.h"
 #include "os/dir.h"
 #include "os/file.h"
@@ -34,9 +35,8 @@ static int
 make_folder(void **state)
 {
 	struct lm_err err = {};
-	const char *parent = getenv("TMPDIR");
 	char *folder = nullptr;
-	if (lm_dir_make_temp(parent != nullptr ? parent : "/tmp", "zip-", &folder, &err) < 0)
+	if (lm_dir_make_temp(folder_parent(), "zip-", &folder, &err) < 0)
 		return -1;
 	*state = folder;
 	return 0;

@@ -2,6 +2,7 @@
 
 #include "db/db.h"
 #include "base/mem.h"
+#include "folder.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
@@ -22,8 +23,7 @@ static int
 make_folder(void **)
 {
 	struct lm_err err = {};
-	const char *parent = getenv("TMPDIR");
-	if (lm_dir_make_temp(parent != nullptr ? parent : "/tmp", "db-", &folder, &err) < 0)
+	if (lm_dir_make_temp(folder_parent(), "db-", &folder, &err) < 0)
 		return -1;
 	path = lm_path_join(folder, "things.sqlite");
 	return 0;

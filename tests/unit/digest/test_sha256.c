@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "digest/sha256.h"
+#include "folder.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -109,8 +110,9 @@ fields(void **state)
 static void
 files(void **state)
 {
-	char path[] = "/tmp/lm-digest-XXXXXX";
-	int fd = mkstemp(path);
+	struct folder folder = folder_make();
+	const char *path = folder_at(&folder, "file");
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	unsigned char block[1000];
 	struct lm_err err = {};
 	struct lm_digest out;
@@ -137,6 +139,7 @@ files(void **state)
 	assert_int_equal(lm_sha256_file("/tmp", &out, &size, &err), -1);
 	assert_int_equal(err.code, LM_E_IO);
 	assert_string_equal(err.text, "not a regular file: '/tmp'");
+	folder_remove(&folder);
 }
 
 int

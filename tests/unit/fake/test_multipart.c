@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "fake/multipart.h"
+#include "folder.h"
 #include "os/file.h"
 #include "os/scratch.h"
 
@@ -20,7 +21,7 @@ every_cut(void **state)
 	(void)state;
 	LM_AUTO(lm_scratch_remove) struct lm_scratch scratch = {};
 	struct lm_err err = {};
-	assert_int_equal(lm_scratch_make("/tmp", "lamina-test-form-", &scratch, &err), 0);
+	assert_int_equal(lm_scratch_make(folder_parent(), "lamina-test-form-", &scratch, &err), 0);
 	LM_AUTO(lm_free_ptr) char *path = lm_format("%s/file", scratch.path);
 
 	for (size_t piece = 1; piece < sizeof(form); piece++) {

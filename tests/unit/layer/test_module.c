@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "folder.h"
 #include "layer/module.h"
 #include "os/dir.h"
 #include "os/file.h"
@@ -19,7 +20,7 @@ set_up(void **state)
 	struct place *place = lm_alloc(sizeof *place);
 	struct lm_err err = {};
 	*state = place;
-	return lm_dir_make_temp("/tmp", "layer-module-", &place->folder, &err);
+	return lm_dir_make_temp(folder_parent(), "layer-module-", &place->folder, &err);
 }
 
 static int

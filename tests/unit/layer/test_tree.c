@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "folder.h"
 #include "layer/tree.h"
 #include "os/cancel.h"
 #include "os/dir.h"
@@ -18,7 +19,7 @@ set_up(void **state)
 {
 	char *folder = nullptr;
 	struct lm_err err = {};
-	int rc = lm_dir_make_temp("/tmp", "layer-tree-", &folder, &err);
+	int rc = lm_dir_make_temp(folder_parent(), "layer-tree-", &folder, &err);
 	*state = folder;
 	return rc;
 }

@@ -270,7 +270,8 @@ too_deep_trees(void **state)
 	(void)close(at);
 	assert_int_equal(lm_dir_walk(folder.path, count_visit, &count, &err), -1);
 	assert_int_equal(err.code, LM_E_LIMIT);
-	assert_int_equal(strncmp(err.text, "folders more than 4096 deep: '/tmp/lm-test-", 43), 0);
+	LM_AUTO(lm_free_ptr) char *told = lm_format("folders more than 4096 deep: '%s/", folder.path);
+	assert_int_equal(strncmp(err.text, told, strlen(told)), 0);
 	assert_int_equal(lm_dir_remove(folder_at(&folder, "d"), &err), -1);
 	assert_int_equal(err.code, LM_E_LIMIT);
 	assert_int_equal(lm_dir_remove(folder_at(&folder, "d/d"), &err), 0); // one less

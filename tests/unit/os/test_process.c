@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include "base/mem.h"
+#include "folder.h"
 #include "os/cancel.h"
 #include "os/dir.h"
 #include "os/pool.h"
@@ -219,14 +220,13 @@ cancel_when_told(void *argument)
 static void
 cancel_ends_it(void **state)
 {
-	char folder[] = "/tmp/lm-process-XXXXXX";
+	struct folder folder = folder_make();
 	LM_AUTO(lm_process_result_release) struct lm_process_result result = {}, refused = {};
 	struct lm_err err = {};
 	pthread_t thread;
 	(void)state;
 
-	assert_non_null(mkdtemp(folder));
-	LM_AUTO(lm_free_ptr) char *fifo = lm_format("%s/fifo", folder);
+	const char *fifo = folder_at(&folder, "fifo");
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	int fd = open(fifo, O_RDWR | O_CLOEXEC); // both ends, so that neither open waits
 	assert_true(fd >= 0);
@@ -241,20 +241,19 @@ cancel_ends_it(void **state)
 	assert_int_equal(err.code, LM_E_INTERRUPTED);
 	lm_cancel_reset();
 	(void)close(fd);
-	(void)unlink(fifo);
-	(void)rmdir(folder);
+	folder_remove(&folder);
 }
 
 // kill -9 of ourselves: the guard ends the child and what the child started.
 static void
 nothing_survives_our_death(void **state)
 {
-	char folder[] = "/tmp/lm-process-XXXXXX", text[64] = "";
+	struct folder folder = folder_make();
+	char text[64] = "";
 	int child = 0, grandchild = 0;
 	(void)state;
 
-	assert_non_null(mkdtemp(folder));
-	LM_AUTO(lm_free_ptr) char *fifo = lm_format("%s/fifo", folder);
+	const char *fifo = folder_at(&folder, "fifo");
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	LM_AUTO(lm_free_ptr) char *script = lm_format("sleep 1000 & echo $$ $! >%s; wait", fifo);
 	pid_t us = fork();
@@ -278,8 +277,7 @@ nothing_survives_our_death(void **state)
 	assert_int_equal(waitpid(us, nullptr, 0), us);
 	assert_true(dies(child));
 	assert_true(dies(grandchild));
-	(void)unlink(fifo);
-	(void)rmdir(folder);
+	folder_remove(&folder);
 }
 
 static size_t

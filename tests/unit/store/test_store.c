@@ -1,6 +1,7 @@
 // The store as threads of one process use it. What it does with files, processes and damage: tests/store/.
 #include "rows.h"
 
+#include "folder.h"
 #include "os/dir.h"
 #include "os/file.h"
 #include "os/path.h"
@@ -18,8 +19,7 @@ static int
 open_store(void **)
 {
 	struct lm_err err = {};
-	const char *parent = getenv("TMPDIR");
-	if (lm_dir_make_temp(parent != nullptr ? parent : "/tmp", "store-", &folder, &err) < 0)
+	if (lm_dir_make_temp(folder_parent(), "store-", &folder, &err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *root = lm_path_join(folder, "new/store");
 	return lm_store_open(&store, root, nullptr, &err);
