@@ -6,6 +6,7 @@
 #include "batch/schema.h"
 #include "text/json_scan.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -126,6 +127,35 @@ check_params(const struct lm_batch_config *config, struct lm_err *err)
 	return 0;
 }
 
+// Bytes at the beginning that are a name, an IPv4 address, or an IPv6 address in brackets; 0: none of these.
+static size_t
+host_length(struct lm_str text)
+{
+	bool in_brackets = lm_str_starts(text, LM_STR("["));
+	size_t len = in_brackets ? 1 : 0;
+	for (; len < text.len; len++) {
+		unsigned char c = (unsigned char)text.ptr[len];
+		bool fits = in_brackets ? isxdigit(c) || c == ':' || c == '.'
+					: isalnum(c) || c == '-' || c == '.' || c == '_' || c >= 0x80;
+		if (!fits)
+			break;
+	}
+	if (!in_brackets)
+		return len;
+	return len > 1 && len < text.len && text.ptr[len] == ']' ? len + 1 : 0;
+}
+
+static bool
+is_host(struct lm_str text)
+{
+	size_t len = host_length(text);
+	uint64_t port = 0;
+	if (len == 0 || len == text.len)
+		return len > 0;
+	return text.ptr[len] == ':' &&
+		lm_parse_u64((struct lm_str){ text.ptr + len + 1, text.len - len - 1 }, UINT16_MAX, &port) && port > 0;
+}
+
 // A URL that is stored and shown must hold no password.
 static int
 check_base_url(const char *url, struct lm_err *err)
@@ -140,7 +170,20 @@ check_base_url(const char *url, struct lm_err *err)
 		return lm_err_set(err, LM_E_USAGE, "--base-url is '%s', not http://... or https://...", url);
 	if (strpbrk(url, "?# \t\r\n") != nullptr)
 		return fail(err, "--base-url holds a query, a fragment or a blank");
+	if (!is_host((struct lm_str){ url + scheme, host }))
+		return lm_err_set(err, LM_E_USAGE, "--base-url has '%.*s' where host and port belong", (int)host, url + scheme);
 	return 0;
+}
+
+// It becomes a part of the URL there.
+static int
+check_gemini_model(const char *model, struct lm_err *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+	if (strspn(model, letters) == strlen(model) && strstr(model, "..") == nullptr)
+		return 0;
+	return lm_err_set(err, LM_E_USAGE,
+		"--model '%s' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'", model);
 }
 
 static int
@@ -148,6 +191,8 @@ check_provider(const struct lm_batch_config *config, struct lm_err *err)
 {
 	if (config->model == nullptr && config->provider != LM_PROVIDER_ECHO)
 		return fail(err, "--model is missing");
+	if (config->provider == LM_PROVIDER_GEMINI && check_gemini_model(config->model, err) < 0)
+		return -1;
 	if (config->cassette == nullptr && config->provider == LM_PROVIDER_REPLAY)
 		return fail(err, "--cassette is missing: --provider replay answers from that folder");
 	if (!lm_cstr_equal(config->endpoint, "/v1/responses") && !lm_cstr_equal(config->endpoint, "/v1/chat/completions"))

@@ -264,19 +264,44 @@ lm_engine_wait(struct lm_engine *engine, int64_t deadline_ms, struct lm_err *err
 
 // ---- resolve
 
+static bool
+is_known(const struct lm_batch_row *batch, const char *batch_id)
+{
+	return batch->state == LM_BATCH_FETCHED && (batch_id != nullptr || !lm_cstr_equal(batch->error_class, "not_found"));
+}
+
+// Its answers were damaged here and are gone there: what was not taken in of them is sent again.
+static int
+give_up_answers(struct lm_engine *engine, const struct lm_lease *lease, int64_t seq, struct lm_err *err)
+{
+	if (lm_batch_tried(engine->runs, lease, seq, nullptr, nullptr, nullptr, 0, err) < 0)
+		return -1;
+	LM_KILL_POINT("run: answers given up");
+	return lm_batch_finish(engine->runs, lease, seq, true, "answers_lost", "its answers are gone", 0, err);
+}
+
+static int
+settle(struct lm_engine *engine, const struct lm_lease *lease, const struct lm_batch_row *batch, const char *batch_id,
+	struct lm_err *err)
+{
+	if (batch->state == LM_BATCH_FETCHED)
+		return give_up_answers(engine, lease, batch->seq, err);
+	if (batch->state == LM_BATCH_ACTIVE) {
+		if (lm_batch_lost(engine->runs, lease, batch->seq, err) < 0)
+			return -1;
+		LM_KILL_POINT("run: batch lost");
+	}
+	return batch_id == nullptr ? lm_batch_not_created(engine->runs, lease, batch->seq, err)
+				   : lm_batch_active(engine->runs, lease, batch->seq, batch_id, err);
+}
+
 static int
 resolve(struct lm_engine *engine, const struct lm_lease *lease, const struct lm_batch_row *batch, const char *batch_id,
 	struct lm_err *err)
 {
 	int64_t seq = batch->seq;
 
-	if (batch->state == LM_BATCH_ACTIVE) {
-		if (lm_batch_lost(engine->runs, lease, seq, err) < 0)
-			return -1;
-		LM_KILL_POINT("run: batch lost");
-	}
-	if (batch_id == nullptr ? lm_batch_not_created(engine->runs, lease, seq, err) < 0
-				: lm_batch_active(engine->runs, lease, seq, batch_id, err) < 0)
+	if (settle(engine, lease, batch, batch_id, err) < 0)
 		return -1;
 	LM_KILL_POINT("run: resolved");
 	if (batch_id != nullptr && lm_engine_well(engine, err) < 0) // the creation that failed did not fail
@@ -301,12 +326,13 @@ lm_engine_resolve(struct lm_engine *engine, int64_t seq, const char *batch_id, s
 
 	if (!engine->shared && !engine->held)
 		return lm_err_set(err, LM_E_CONFLICT, "another process works on run '%s'", engine->run_id);
-	unsigned states = 1u << LM_BATCH_CREATING | 1u << LM_BATCH_UNKNOWN | (seq > 0 ? 1u << LM_BATCH_ACTIVE : 0);
+	unsigned states = 1u << LM_BATCH_CREATING | 1u << LM_BATCH_UNKNOWN |
+		(seq > 0 ? 1u << LM_BATCH_ACTIVE | 1u << LM_BATCH_FETCHED : 0);
 	if (lm_runs_batches(engine->runs, engine->run.key, states, seq > 0 ? seq - 1 : 0, 1, &rows, &count, err) < 0)
 		return -1;
 	if (count == 0)
 		rc = lm_err_set(err, LM_E_CONFLICT, "run '%s' has no submission of unknown outcome", engine->run_id);
-	else if (seq > 0 && rows[0].seq != seq)
+	else if (seq > 0 && (rows[0].seq != seq || is_known(&rows[0], batch_id)))
 		rc = lm_err_set(
 			err, LM_E_CONFLICT, "the outcome of batch %" PRId64 " of run '%s' is known", seq, engine->run_id);
 	else if (engine->shared)

@@ -232,7 +232,8 @@ park(struct lm_engine *engine, struct lm_work *work, const struct lm_job *job)
 	engine->failure = job->err;
 	(void)lm_err_wrap(
 		&engine->failure, "cannot %s batch %" PRId64 " of run '%s'", lm_job_name(job->kind), work->seq, engine->run_id);
-	if (work->state == LM_BATCH_ACTIVE && lm_cstr_equal(job->call.error_class, "not_found"))
+	if ((work->state == LM_BATCH_ACTIVE || work->state == LM_BATCH_FETCHED) &&
+		lm_cstr_equal(job->call.error_class, "not_found"))
 		lm_err_append(&engine->failure,
 			"; if it is gone for good, 'lamina-batch resolve --run-id %s --batch %" PRId64
 			" --not-created' has its items sent "

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "batch/cassette.h"
+#include "batch/redact.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -191,7 +192,12 @@ lm_provider_fetch(struct lm_provider *provider, const char *ref, const char *pat
 {
 	*call = (struct lm_call){};
 	*bytes = 0;
-	return (provider->api->fetch == nullptr ? lm_api_fetch : provider->api->fetch)(provider, ref, path, bytes, call, err);
+	if ((provider->api->fetch == nullptr ? lm_api_fetch : provider->api->fetch)(provider, ref, path, bytes, call, err) < 0)
+		return -1;
+	if (lm_redact_file(path, provider->secret, err) == 0)
+		return 0;
+	*call = (struct lm_call){ .fate = LM_CALL_LATER, .error_class = "local_error" };
+	return -1;
 }
 
 // A call about one thing of which only the outcome counts.

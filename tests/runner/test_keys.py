@@ -118,6 +118,20 @@ def test_the_key_is_nowhere(runner, provider, program):
     assert (runner.folder / "runs_artifacts" / "r" / "events.jsonl").stat().st_size > 0
 
 
+def test_answers_that_repeat_the_key(runner, provider):
+    """Raw answers are kept as they came, but for the key."""
+    runner.env = {**runner.env, "OPENAI_API_KEY": CANARY}
+    provider.faults({"on": "row", "every": 5, "do": "error", "status": 400, "message": f"for {CANARY}"},
+                    {"on": "row", "every": 2, "do": "text", "text": f"your key is {CANARY}, and {CANARY}"})
+    runner.finished(ROWS)
+    stars = "*" * len(CANARY)
+    assert f"your key is {stars}, and {stars}" in [row["output_text"] for row in runner.results()]
+    runner("export-artifacts", "--destination-dir", "out", run_id="r").ok()
+    assert files_with(runner.folder, CANARY.encode()) == []
+    raw = [path.name for path in files_with(runner.folder / "out", stars.encode())]
+    assert "000001_output.jsonl" in raw and "000001_error.jsonl" in raw
+
+
 KEY_OF = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
 
 

@@ -181,6 +181,44 @@ def test_answers_that_are_gone_before_they_were_taken_in(batch, provider):
     check_sent_once(provider, ITEMS)
 
 
+GONE = "; if it is gone for good, 'lamina-batch resolve --run-id run --batch 1 --not-created' has its items sent again"
+
+
+def refusal(result):
+    assert (result.code, result.out) == (1, ""), result
+    return result.err.splitlines()[-1].removeprefix("lamina-batch: ")
+
+
+@pytest.mark.parametrize("store", ["batch", "shared"])
+@pytest.mark.parametrize("point, taken", [("batch: fetched recorded", 0), ("batch: answers taken in", ITEMS * 3 // 4)])
+def test_answers_that_are_damaged_here_and_gone_there(request, provider, store, point, taken):
+    """Only a person can say that they are gone: another key may be all that is wrong. What was taken in of them is kept."""
+    batch = request.getfixturevalue(store)
+    provider.faults({"on": "row", "every": 4, "do": "error", "status": 500})
+    if not killed(batch.start("run", LAMINA_KILL_POINT=point).code):
+        assert killed(batch.wait("run", LAMINA_KILL_POINT=point).code)
+    assert batch.status("run")["status_counts"].get("completed", 0) == taken
+    path = batch.artifacts / "run" / "answers" / "000001_error.jsonl"
+    path.write_bytes(cut_at_a_line(path.read_bytes()))
+    known = "the outcome of batch 1 of run 'run' is known"
+    assert refusal(batch.run("resolve", "run", "--batch", "1", "--not-created")) == known
+    provider.faults({"on": "openai.files.content", "do": "status", "error": "not_found"})
+    for _ in range(2):  # it is told each time
+        assert refusal(batch.wait("run")).endswith(GONE)
+    assert "404" in batch.status("run")["last_error"]
+    assert refusal(batch.run("resolve", "run", "--batch", "1", "--created", "batch_x")) == known
+    assert killed(batch.run("resolve", "run", "--batch", "1", "--not-created", LAMINA_KILL_POINT="run: answers given up").code)
+    assert refusal(batch.wait("run")).endswith(GONE)
+    batch.run("resolve", "run", "--batch", "1", "--not-created").ok()
+    assert batch.status("run")["last_error"] is None
+    assert refusal(batch.run("resolve", "run", "--batch", "1", "--not-created")) == "run 'run' has no submission of unknown outcome"
+    provider.faults()
+    batch.wait("run").ok()
+    rows = batch.rows("run")
+    assert [(row["attempt_count"], row["output_text"]) for row in rows] == [(1, row["metadata"]["p"]) for row in rows]
+    assert (len(rows), provider.summary()["submissions"]) == (ITEMS, 2 * ITEMS - taken)
+
+
 def test_gemini_rows_that_expired_are_no_attempts(batch, provider):
     batch.url = provider.url
     provider.faults({"on": "batch", "nth": [1, 3, 5, 6], "do": "expire", "finished": 0.5})

@@ -47,6 +47,9 @@ texts(void **state)
 		{ AT(model), "m", nullptr },
 		{ AT(base_url), "http://127.0.0.1:8089/v1", nullptr },
 		{ AT(base_url), "https://example.test", nullptr },
+		{ AT(base_url), "http://[::1]:8089/", nullptr },
+		{ AT(base_url), "http://[fe80::1.2.3.4]", nullptr },
+		{ AT(base_url), "http://b\u00fcro_1-a.test:65535", nullptr },
 		{ AT(system_prompt), "be {tone}", nullptr },
 		{ AT(params_json), "{\"temperature\":0}", nullptr },
 		{ AT(endpoint), "/v1/chat/completions", nullptr },
@@ -65,6 +68,15 @@ texts(void **state)
 		{ AT(base_url), "ftp://x", "--base-url is 'ftp://x', not http://... or https://..." },
 		{ AT(base_url), "http://", "--base-url is 'http://', not http://... or https://..." },
 		{ AT(base_url), "http://x/?key=1", "--base-url holds a query, a fragment or a blank" },
+		{ AT(base_url), "http://[::1/v1", "--base-url has '[::1' where host and port belong" },
+		{ AT(base_url), "http://[]:80", "--base-url has '[]:80' where host and port belong" },
+		{ AT(base_url), "http://[::1]8089", "--base-url has '[::1]8089' where host and port belong" },
+		{ AT(base_url), "http://::1", "--base-url has '::1' where host and port belong" },
+		{ AT(base_url), "http://a:0", "--base-url has 'a:0' where host and port belong" },
+		{ AT(base_url), "http://a:65536", "--base-url has 'a:65536' where host and port belong" },
+		{ AT(base_url), "http://a:", "--base-url has 'a:' where host and port belong" },
+		{ AT(base_url), "http://a:80x", "--base-url has 'a:80x' where host and port belong" },
+		{ AT(base_url), "https://a|b", "--base-url has 'a|b' where host and port belong" },
 		{ AT(base_url), "http://user:secret@host/",
 			"--base-url holds a user or password, which would be stored: keys come from the environment" },
 		{ AT(params_json), "[]", "--anthropic-message-params is no JSON object" },
@@ -134,6 +146,25 @@ others(void **state)
 		set(&config.schema_json, schemas[i].json);
 		row_int_equal(schemas[i].name, lm_batch_config_check(&config, &err), schemas[i].want[0] == '\0' ? 0 : -1);
 		row_str_equal(schemas[i].name, err.text, schemas[i].want);
+	}
+	static const struct {
+		const char *model, *want;
+	} models[] = {
+		{ "gemini-2.5-flash", "" },
+		{ "tunedModels/my_model-1", "" },
+		{ "a?b", "--model 'a?b' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
+		{ "a%2fb", "--model 'a%2fb' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
+		{ "../files",
+			"--model '../files' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
+	};
+	for (size_t i = 0; i < LM_COUNT(models); i++) {
+		LM_AUTO(release) struct lm_batch_config config;
+		struct lm_err err = {};
+		make(&config);
+		config.provider = LM_PROVIDER_GEMINI;
+		set(&config.model, models[i].model);
+		row_int_equal(models[i].model, lm_batch_config_check(&config, &err), models[i].want[0] == '\0' ? 0 : -1);
+		row_str_equal(models[i].model, err.text, models[i].want);
 	}
 	LM_AUTO(release) struct lm_batch_config config;
 	struct lm_err err = {};
