@@ -79,5 +79,5 @@ def claim(folder):
     for other in folder.parent.glob(f"{PREFIX}*"):
         if re.fullmatch(r"\d+", other.name.removeprefix(PREFIX)) and is_over(other):
             remove(other)
-    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     fcntl.flock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY), fcntl.LOCK_EX)

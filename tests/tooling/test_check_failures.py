@@ -139,7 +139,8 @@ def test_ended_in_the_middle(checkout, tmp_path, number):
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")
-    assert list(Path(os.environ["TMPDIR"]).glob("lamina-check-*")) == []
+    for folder in (Path(os.environ["TMPDIR"]), checkout.folder / ".tools" / "cache"):
+        assert list(folder.glob("lamina-check-*")) == []
 
 
 def test_unit_tests_in_c(checkout):
