@@ -133,9 +133,11 @@ host_length(struct lm_str text)
 {
 	bool in_brackets = lm_str_starts(text, LM_STR("["));
 	size_t len = in_brackets ? 1 : 0;
+	if (text.len > 0 && !in_brackets && !isalnum((unsigned char)text.ptr[0]) && (text.ptr[0] & 0x80) == 0)
+		return 0;
 	for (; len < text.len; len++) {
 		unsigned char c = (unsigned char)text.ptr[len];
-		bool fits = in_brackets ? isxdigit(c) || c == ':' || c == '.'
+		bool fits = in_brackets ? isalnum(c) || c == ':' || c == '.' || c == '%'
 					: isalnum(c) || c == '-' || c == '.' || c == '_' || c >= 0x80;
 		if (!fits)
 			break;
@@ -168,8 +170,9 @@ check_base_url(const char *url, struct lm_err *err)
 		return fail(err, "--base-url holds a user or password, which would be stored: keys come from the environment");
 	if (scheme == 0 || host == 0)
 		return lm_err_set(err, LM_E_USAGE, "--base-url is '%s', not http://... or https://...", url);
-	if (strpbrk(url, "?# \t\r\n") != nullptr)
-		return fail(err, "--base-url holds a query, a fragment or a blank");
+	for (const char *at = url; *at != '\0'; at++)
+		if (*at == '?' || *at == '#' || (unsigned char)*at <= ' ' || *at == 0x7f)
+			return fail(err, "--base-url holds a query, a fragment or a blank");
 	if (!is_host((struct lm_str){ url + scheme, host }))
 		return lm_err_set(err, LM_E_USAGE, "--base-url has '%.*s' where host and port belong", (int)host, url + scheme);
 	return 0;
@@ -180,7 +183,9 @@ static int
 check_gemini_model(const char *model, struct lm_err *err)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
-	if (strspn(model, letters) == strlen(model) && strstr(model, "..") == nullptr)
+	bool is_path = isalnum((unsigned char)model[0]) && strstr(model, "/.") == nullptr && strstr(model, "//") == nullptr &&
+		!lm_cstr_ends(model, "/");
+	if (is_path && strspn(model, letters) == strlen(model))
 		return 0;
 	return lm_err_set(err, LM_E_USAGE,
 		"--model '%s' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'", model);

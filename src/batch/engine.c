@@ -264,17 +264,34 @@ lm_engine_wait(struct lm_engine *engine, int64_t deadline_ms, struct lm_err *err
 
 // ---- resolve
 
+// Is a file of answers here as it was fetched?
 static bool
-is_known(const struct lm_batch_row *batch, const char *batch_id)
+is_whole(const struct lm_engine *engine, const struct lm_batch_row *batch, int which)
 {
-	return batch->state == LM_BATCH_FETCHED && (batch_id != nullptr || !lm_cstr_equal(batch->error_class, "not_found"));
+	return (which == 0 ? batch->output_ref : batch->error_ref) != nullptr &&
+		!lm_engine_is_damaged(engine, batch->seq, which,
+			batch->has_answer_digest[which] ? &batch->answer_digests[which] : nullptr,
+			batch->consumed_bytes[which]);
+}
+
+// Of a batch whose answers were fetched nothing is to be said, unless they are damaged here and could not be fetched again.
+static bool
+is_known(const struct lm_engine *engine, const struct lm_batch_row *batch, const char *batch_id)
+{
+	return batch->state == LM_BATCH_FETCHED &&
+		(batch_id != nullptr || batch->failures == 0 ||
+			((batch->output_ref == nullptr || is_whole(engine, batch, 0)) &&
+				(batch->error_ref == nullptr || is_whole(engine, batch, 1))));
 }
 
 // Its answers were damaged here and are gone there: what was not taken in of them is sent again.
 static int
-give_up_answers(struct lm_engine *engine, const struct lm_lease *lease, int64_t seq, struct lm_err *err)
+give_up_answers(struct lm_engine *engine, const struct lm_lease *lease, const struct lm_batch_row *batch, struct lm_err *err)
 {
-	if (lm_batch_tried(engine->runs, lease, seq, nullptr, nullptr, nullptr, 0, err) < 0)
+	int64_t seq = batch->seq;
+
+	if (lm_engine_keep_raw(engine, seq, is_whole(engine, batch, 0), is_whole(engine, batch, 1), err) < 0 ||
+		lm_batch_tried(engine->runs, lease, seq, nullptr, nullptr, nullptr, 0, err) < 0)
 		return -1;
 	LM_KILL_POINT("run: answers given up");
 	return lm_batch_finish(engine->runs, lease, seq, true, "answers_lost", "its answers are gone", 0, err);
@@ -285,7 +302,7 @@ settle(struct lm_engine *engine, const struct lm_lease *lease, const struct lm_b
 	struct lm_err *err)
 {
 	if (batch->state == LM_BATCH_FETCHED)
-		return give_up_answers(engine, lease, batch->seq, err);
+		return give_up_answers(engine, lease, batch, err);
 	if (batch->state == LM_BATCH_ACTIVE) {
 		if (lm_batch_lost(engine->runs, lease, batch->seq, err) < 0)
 			return -1;
@@ -332,7 +349,7 @@ lm_engine_resolve(struct lm_engine *engine, int64_t seq, const char *batch_id, s
 		return -1;
 	if (count == 0)
 		rc = lm_err_set(err, LM_E_CONFLICT, "run '%s' has no submission of unknown outcome", engine->run_id);
-	else if (seq > 0 && (rows[0].seq != seq || is_known(&rows[0], batch_id)))
+	else if (seq > 0 && (rows[0].seq != seq || is_known(engine, &rows[0], batch_id)))
 		rc = lm_err_set(
 			err, LM_E_CONFLICT, "the outcome of batch %" PRId64 " of run '%s' is known", seq, engine->run_id);
 	else if (engine->shared)

@@ -60,29 +60,35 @@ fetch_done(struct lm_engine *engine, struct lm_work *work, struct lm_job *job, s
 {
 	if (job->done)
 		return record_fetched(engine, work, job, err);
+	work->fetched_here = false; // what is here is damaged still
 	return lm_engine_try_later(engine, work, job, err);
 }
 
-// Is a file of answers gone, or another than was fetched? Of one that an older version fetched only a cut in a line can be seen, and
-// that it has less than was taken in before.
-static bool
-is_damaged(const struct lm_engine *engine, const struct lm_work *work, int which)
+bool
+lm_engine_is_damaged(const struct lm_engine *engine, int64_t seq, int which, const struct lm_digest *fetched, uint64_t consumed)
 {
 	enum lm_batch_file kind = which == 0 ? LM_FILE_ANSWER : LM_FILE_ANSWER_ERROR;
-	LM_AUTO(lm_free_ptr) char *path = lm_run_folder_file(&engine->folder, kind, work->seq);
+	LM_AUTO(lm_free_ptr) char *path = lm_run_folder_file(&engine->folder, kind, seq);
 	LM_AUTO(lm_fd_close) int fd = -1;
 	struct lm_digest digest;
 	struct lm_err ignored = {};
 	struct stat status;
 	char last = '\n';
 
-	if (work->has_answer_digest[which] && lm_sha256_file(path, &digest, nullptr, &ignored) == 0)
-		return !lm_digest_equal(&digest, &work->answer_digests[which]);
+	if (fetched != nullptr && lm_sha256_file(path, &digest, nullptr, &ignored) == 0)
+		return !lm_digest_equal(&digest, fetched);
 	if (lm_fd_open_regular(path, &fd, &status, &ignored) < 0)
 		return ignored.code == LM_E_NOT_FOUND;
-	if ((uint64_t)status.st_size < work->consumed[which])
+	if ((uint64_t)status.st_size < consumed)
 		return true;
 	return status.st_size > 0 && pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
+}
+
+static bool
+is_damaged(const struct lm_engine *engine, const struct lm_work *work, int which)
+{
+	return lm_engine_is_damaged(engine, work->seq, which,
+		work->has_answer_digest[which] ? &work->answer_digests[which] : nullptr, work->consumed[which]);
 }
 
 // What another process fetched may have been damaged since. To take rows that are cut off for rows that the provider did not

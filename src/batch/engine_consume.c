@@ -325,14 +325,14 @@ finish(struct consume *consume, struct lm_err *err)
 		(json_int_t)consume->failed, "error_class", ended_early ? error_class : consume->first_class);
 }
 
-static int
-keep_raw(struct lm_engine *engine, const struct lm_work *work, struct lm_err *err)
+int
+lm_engine_keep_raw(struct lm_engine *engine, int64_t seq, bool has_output, bool has_errors, struct lm_err *err)
 {
 	if (!engine->config.keep_raw)
 		return 0;
-	if (work->output_ref != nullptr && link_raw(engine, work->seq, LM_FILE_ANSWER, LM_FILE_RAW, err) < 0)
+	if (has_output && link_raw(engine, seq, LM_FILE_ANSWER, LM_FILE_RAW, err) < 0)
 		return -1;
-	if (work->error_ref != nullptr && link_raw(engine, work->seq, LM_FILE_ANSWER_ERROR, LM_FILE_RAW_ERROR, err) < 0)
+	if (has_errors && link_raw(engine, seq, LM_FILE_ANSWER_ERROR, LM_FILE_RAW_ERROR, err) < 0)
 		return -1;
 	LM_KILL_POINT("batch: raw files linked");
 	return 0;
@@ -349,7 +349,8 @@ lm_engine_consume(struct lm_engine *engine, struct lm_work *work, struct lm_err 
 		return lm_err_wrap(err, "answers of batch %" PRId64, work->seq);
 	if (work->error_ref != nullptr && consume_file(&consume, 1, err) < 0)
 		return lm_err_wrap(err, "answers of batch %" PRId64, work->seq);
-	if (tell_oddities(&consume, err) < 0 || keep_raw(engine, work, err) < 0)
+	if (tell_oddities(&consume, err) < 0 ||
+		lm_engine_keep_raw(engine, work->seq, work->output_ref != nullptr, work->error_ref != nullptr, err) < 0)
 		return -1;
 	return finish(&consume, err);
 }

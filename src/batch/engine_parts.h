@@ -221,10 +221,18 @@ void lm_engine_forget_files(struct lm_engine *engine);
 [[nodiscard]] int lm_engine_collect_done(
 	struct lm_engine *engine, struct lm_work *work, struct lm_job *job, struct lm_err *err);
 
+// Is a file of answers (0 output, 1 errors) gone, or another than was fetched? Of one that an older version fetched (no digest: null) only a
+// cut in a line can be seen, and that it has less than was taken in before.
+bool lm_engine_is_damaged(
+	const struct lm_engine *engine, int64_t seq, int which, const struct lm_digest *fetched, uint64_t consumed);
+
 // ---- engine_consume.c
 
 // Take the answers of a fetched batch into its items; the batch is done then.
 [[nodiscard]] int lm_engine_consume(struct lm_engine *engine, struct lm_work *work, struct lm_err *err);
+// Give the user what the provider sent, as raw files, if they are to be kept: of those that there are.
+[[nodiscard]] int lm_engine_keep_raw(
+	struct lm_engine *engine, int64_t seq, bool has_output, bool has_errors, struct lm_err *err);
 
 // ---- engine_events.c
 

@@ -222,7 +222,8 @@ struct lm_refused_item {
 // CREATING or UNKNOWN -> ACTIVE; its items are submitted.
 [[nodiscard]] int lm_batch_active(
 	struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *provider_batch_id, struct lm_err *err);
-// A call of it failed (class not null) or went well (null): failures counted, next try not before.
+// A call of it failed (class not null) or went well (null): failures counted, next try not before. Of a batch that is FETCHED the reason why
+// it ended stays.
 [[nodiscard]] int lm_batch_tried(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, const char *status,
 	const char *error_class, const char *text, int64_t next_try_at_ms, struct lm_err *err);
 // ACTIVE -> FETCHED with the provider's final status. digests: of output and error file; null (each of them, or both): not known.
@@ -250,7 +251,7 @@ struct lm_outcome {
 	const struct lm_outcome *outcomes, size_t count, uint8_t file, uint64_t consumed_bytes, uint64_t max_attempts,
 	struct lm_err *err);
 // FETCHED -> DONE: items without an answer are pending (status_ended_early) or retryable (a completed batch left a row out), without
-// an attempt; those that came back so `max_batch_attempts` times (0: no limit) are permanent. The reservation is given back.
+// an attempt; those that came back so `max_batch_attempts` times (0: no limit, and it is not counted) are permanent. The reservation is given back.
 [[nodiscard]] int lm_batch_finish(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, bool ended_early,
 	const char *error_class, const char *error_text, uint64_t max_batch_attempts, struct lm_err *err);
 // Cancelled run: all items that are not in a batch at the provider become permanent (run_cancelled); batches that were never sent are

@@ -217,9 +217,11 @@ lm_batch_tried(struct lm_runs *runs, const struct lm_lease *lease, int64_t seq, 
 		LM_DO(runs, nullptr, err,
 			"UPDATE batches SET status = coalesce(?, status), failures = CASE WHEN ? = 1 THEN failures + 1 ELSE 0 "
 			"END,"
-			" error_class = ?, error_text = ?, next_try_at_ms = ? WHERE run = ? AND seq = ?",
-			lm_t(clean_status), lm_i(error_class != nullptr), lm_t(clean_class), lm_t(clean_text),
-			lm_i(next_try_at_ms), lm_i(lease->run), lm_i(seq)) < 0)
+			" error_class = CASE WHEN state = ? THEN error_class ELSE ? END,"
+			" error_text = CASE WHEN state = ? THEN error_text ELSE ? END, next_try_at_ms = ? WHERE run = ? AND "
+			"seq = ?",
+			lm_t(clean_status), lm_i(error_class != nullptr), lm_i(LM_BATCH_FETCHED), lm_t(clean_class),
+			lm_i(LM_BATCH_FETCHED), lm_t(clean_text), lm_i(next_try_at_ms), lm_i(lease->run), lm_i(seq)) < 0)
 		return -1;
 	return lm_change_commit(&change, err);
 }

@@ -123,9 +123,8 @@ static void
 send_back(const struct unanswered *all, struct lm_settled *row)
 {
 	row->was = LM_ITEM_SUBMITTED;
-	row->returns++;
 	row->error = all->error;
-	if (all->max_returns > 0 && row->returns >= all->max_returns)
+	if (all->max_returns > 0 && ++row->returns >= all->max_returns)
 		row->status = LM_STORED_PERMANENT;
 	else
 		row->status = all->ended_early ? LM_STORED_AGAIN : LM_STORED_RETRYABLE;

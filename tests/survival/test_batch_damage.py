@@ -217,6 +217,59 @@ def test_answers_that_are_damaged_here_and_gone_there(request, provider, store, 
     rows = batch.rows("run")
     assert [(row["attempt_count"], row["output_text"]) for row in rows] == [(1, row["metadata"]["p"]) for row in rows]
     assert (len(rows), provider.summary()["submissions"]) == (ITEMS, 2 * ITEMS - taken)
+    batch.export("run").ok()  # what was whole of the answers is there, too
+    assert sorted(path.name for path in (batch.exports / "run" / "outputs").iterdir()) == ["000001_output.jsonl", "000002_output.jsonl"]
+
+
+def fetched(batch, *args):
+    """A run that ended when the answers of its only batch were here and not taken in; their file."""
+    if not killed(batch.start("run", *args, LAMINA_KILL_POINT="batch: fetched recorded").code):
+        assert killed(batch.wait("run", LAMINA_KILL_POINT="batch: fetched recorded").code)
+    return batch.artifacts / "run" / "answers" / "000001_output.jsonl"
+
+
+@pytest.mark.parametrize("damage", [cut_at_a_line, with_other_words, lambda data: data[:-1000], None])
+def test_damaged_answers_are_not_taken_in_when_fetching_them_again_fails_at_first(batch, provider, damage):
+    path = fetched(batch)
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
+    provider.faults({"on": "openai.files.content", "do": "status", "status": 500, "times": 2})
+    batch.wait("run").ok()
+    rows = batch.rows("run")
+    assert [(row["attempt_count"], row["output_text"]) for row in rows] == [(1, row["metadata"]["p"]) for row in rows]
+    check_sent_once(provider, ITEMS)
+
+
+@pytest.mark.parametrize("how", ["put back", "fetched again"])
+def test_answers_that_are_here_cannot_be_given_up(batch, provider, how):
+    path = fetched(batch)
+    data = path.read_bytes()
+    path.write_bytes(cut_at_a_line(data))
+    provider.faults({"on": "openai.files.content", "do": "status", "error": "not_found"})
+    assert refusal(batch.wait("run")).endswith(GONE)
+    if how == "put back":
+        path.write_bytes(data)
+    provider.faults()
+    if how == "fetched again":
+        assert killed(batch.wait("run", LAMINA_KILL_POINT="batch: fetched recorded").code)
+        assert path.read_bytes() == data
+    assert refusal(batch.run("resolve", "run", "--batch", "1", "--not-created")) == "the outcome of batch 1 of run 'run' is known"
+    batch.wait("run").ok()
+    check_sent_once(provider, ITEMS)
+
+
+def test_why_a_batch_ended_is_not_forgotten_when_its_answers_are_fetched_again(batch, provider):
+    provider.faults({"on": "batch", "do": "cancel", "finished": 0.5})
+    path = fetched(batch, "--max-batch-attempts", "1")
+    path.write_bytes(cut_at_a_line(path.read_bytes()))
+    provider.faults({"on": "openai.files.content", "do": "status", "error": "not_found"})
+    assert refusal(batch.wait("run")).endswith(GONE)
+    provider.faults()
+    batch.wait("run").ok()
+    errors = [row["error"]["error_class"] for row in batch.rows("run") if row["status"] != "completed"]
+    assert errors == ["batch_terminal_cancelled"] * (ITEMS // 2)
 
 
 def test_gemini_rows_that_expired_are_no_attempts(batch, provider):

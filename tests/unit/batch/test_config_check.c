@@ -49,6 +49,7 @@ texts(void **state)
 		{ AT(base_url), "https://example.test", nullptr },
 		{ AT(base_url), "http://[::1]:8089/", nullptr },
 		{ AT(base_url), "http://[fe80::1.2.3.4]", nullptr },
+		{ AT(base_url), "http://[fe80::1%25lo]:9", nullptr },
 		{ AT(base_url), "http://b\u00fcro_1-a.test:65535", nullptr },
 		{ AT(system_prompt), "be {tone}", nullptr },
 		{ AT(params_json), "{\"temperature\":0}", nullptr },
@@ -72,6 +73,8 @@ texts(void **state)
 		{ AT(base_url), "http://[]:80", "--base-url has '[]:80' where host and port belong" },
 		{ AT(base_url), "http://[::1]8089", "--base-url has '[::1]8089' where host and port belong" },
 		{ AT(base_url), "http://::1", "--base-url has '::1' where host and port belong" },
+		{ AT(base_url), "http://.", "--base-url has '.' where host and port belong" },
+		{ AT(base_url), "http://a/\x01", "--base-url holds a query, a fragment or a blank" },
 		{ AT(base_url), "http://a:0", "--base-url has 'a:0' where host and port belong" },
 		{ AT(base_url), "http://a:65536", "--base-url has 'a:65536' where host and port belong" },
 		{ AT(base_url), "http://a:", "--base-url has 'a:' where host and port belong" },
@@ -151,7 +154,10 @@ others(void **state)
 		const char *model, *want;
 	} models[] = {
 		{ "gemini-2.5-flash", "" },
-		{ "tunedModels/my_model-1", "" },
+		{ "models/gemini-2.5-pro", "" },
+		{ "a//b", "--model 'a//b' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
+		{ "a/./b", "--model 'a/./b' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
+		{ "/etc", "--model '/etc' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
 		{ "a?b", "--model 'a?b' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
 		{ "a%2fb", "--model 'a%2fb' is none of Gemini: these are made of letters, digits, '.', '_', '-' and '/'" },
 		{ "../files",
