@@ -189,6 +189,7 @@ def refusal(result):
     return result.err.splitlines()[-1].removeprefix("lamina-batch: ")
 
 
+@pytest.mark.usefixtures("postgres_server")  # before what the test leaves is looked at
 @pytest.mark.parametrize("store", ["batch", "shared"])
 @pytest.mark.parametrize("point, taken", [("batch: fetched recorded", 0), ("batch: answers taken in", ITEMS * 3 // 4)])
 def test_answers_that_are_damaged_here_and_gone_there(request, provider, store, point, taken):
