@@ -102,6 +102,7 @@ def test_four_processes_make_the_tables(postgres_store):
     assert postgres_store.query("SELECT version FROM schema_version") == [["2"]]
 
 
+@pytest.mark.usefixtures("postgres_server")  # before what the test leaves is looked at
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
 def test_another_process_goes_on(request, store):
     """A worker is killed after each of its changes in turn."""
