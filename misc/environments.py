@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,9 +227,16 @@ def interpreter_folders():
 def go_settings():
     """Where Go keeps modules and gets them from; it would look for that in the HOME that tests do not see."""
     names = ["GOMODCACHE", "GOPROXY", "GOSUMDB"]
+    env = setup.environment()
+    env.setdefault("GOENV", os.path.join(env.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"), "go", "env"))
     try:
-        told = subprocess.run(["go", "env", *names], cwd="/", env=setup.environment(), check=True, text=True,
-                              stdout=subprocess.PIPE).stdout.split("\n")
+        with tempfile.TemporaryDirectory() as config:
+            # or it starts a process of its own, which reports on it and may be there when we have ended
+            telemetry = Path(config, "go", "telemetry")
+            telemetry.mkdir(parents=True)
+            (telemetry / "mode").write_text("off", encoding="ascii")
+            told = subprocess.run(["go", "env", *names], cwd="/", env={**env, "XDG_CONFIG_HOME": config}, check=True, text=True,
+                                  stdout=subprocess.PIPE).stdout.split("\n")
     except (OSError, subprocess.CalledProcessError):
         return {}
     return {name: value for name, value in zip(names, told) if value}
