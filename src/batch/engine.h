@@ -50,6 +50,7 @@ struct lm_engine_progress {
 // Step until the run is finished, paused or `deadline_ms` (wall clock; 0: none). 0 finished, 1 not yet (deadline), -1
 // (paused: LM_E_CONFLICT "run 'x' is paused: <reason>").
 [[nodiscard]] int lm_engine_wait(struct lm_engine *engine, int64_t deadline_ms, struct lm_err *err);
-// `resolve`: the outcome of a submission that stayed unknown, or of a batch that the provider said it does not know, or whose answers it
-// said so of, which must be given by number; seq 0: of the first one that is unknown. batch_id null: it was not created, or is gone.
+// `resolve`: the outcome of a submission that stayed unknown, or, given by number, of a batch that the provider said it does not know, or
+// whose answers are damaged here and could not be fetched again; seq 0: of the first one that is unknown. batch_id null: it was not
+// created, or is gone.
 [[nodiscard]] int lm_engine_resolve(struct lm_engine *engine, int64_t seq, const char *batch_id, struct lm_err *err);
