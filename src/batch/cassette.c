@@ -218,11 +218,14 @@ give(const struct lm_cassette *cassette, const struct lm_cassette_exchange *exch
 		answer->retry_after_ms = seconds * 1000;
 	if (call->only_beginning && call->answer_max > 0 && len > call->answer_max)
 		len = (size_t)call->answer_max;
+	struct lm_str kept = { body == nullptr ? "" : body, len };
 	if (call->answer_path != nullptr && exchange->status >= 200 && exchange->status <= 299) {
-		if (lm_file_replace(call->answer_path, body == nullptr ? "" : body, len, 0600, err) < 0)
+		if (call->answer_filter != nullptr)
+			kept = call->answer_filter->pass(call->answer_filter->context, kept, true);
+		if (lm_file_replace(call->answer_path, kept.ptr, kept.len, 0600, err) < 0)
 			return -1;
 	} else {
-		lm_buf_append(&answer->body, body == nullptr ? "" : body, len);
+		lm_buf_str(&answer->body, kept);
 	}
 	answer->body_bytes = len;
 	answer->fate = LM_HTTP_ANSWERED;

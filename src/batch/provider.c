@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "batch/cassette.h"
-#include "batch/redact.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,8 +42,9 @@ set_key(struct lm_provider *provider, const char *key, struct lm_err *err)
 		return 0;
 	if (strpbrk(key, "\r\n") != nullptr)
 		return lm_err_set(err, LM_E_USAGE, "the API key has a line break in it");
-	provider->secret = lm_strdup(key);
-	provider->auth_header = lm_format("%s%s", provider->api->auth, key);
+	const struct lm_str bare = lm_str_trim(lm_str_of(key)); // what servers see of it, and repeat
+	provider->secret = lm_format("%.*s", LM_STR_ARG(bare));
+	provider->auth_header = lm_format("%s%s", provider->api->auth, provider->secret);
 	return 0;
 }
 
@@ -192,12 +192,7 @@ lm_provider_fetch(struct lm_provider *provider, const char *ref, const char *pat
 {
 	*call = (struct lm_call){};
 	*bytes = 0;
-	if ((provider->api->fetch == nullptr ? lm_api_fetch : provider->api->fetch)(provider, ref, path, bytes, call, err) < 0)
-		return -1;
-	if (lm_redact_file(path, provider->secret, err) == 0)
-		return 0;
-	*call = (struct lm_call){ .fate = LM_CALL_LATER, .error_class = "local_error" };
-	return -1;
+	return (provider->api->fetch == nullptr ? lm_api_fetch : provider->api->fetch)(provider, ref, path, bytes, call, err);
 }
 
 // A call about one thing of which only the outcome counts.

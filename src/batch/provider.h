@@ -122,7 +122,7 @@ struct lm_batch_status {
 [[nodiscard]] int lm_provider_poll(struct lm_provider *provider, const char *batch_id, struct lm_batch_status *status,
 	struct lm_call *call, struct lm_err *err);
 // Download answers to a file, whole (as lm_http_call.answer_path). What a provider gives in another shape (Gemini inline) is
-// written as one JSON line per answer. The key, where answers repeat it, becomes asterisks (lm_redact_file).
+// written as one JSON line per answer. The key, where answers repeat it, is asterisks (lm_redactor).
 [[nodiscard]] int lm_provider_fetch(struct lm_provider *provider, const char *ref, const char *path, uint64_t *bytes,
 	struct lm_call *call, struct lm_err *err);
 [[nodiscard]] int lm_provider_cancel(

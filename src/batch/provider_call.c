@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "batch/cassette.h"
+#include "batch/redact.h"
 #include "os/file.h"
 #include "text/json.h"
 
@@ -55,15 +56,35 @@ path_of(const char *url)
 	return path == nullptr ? url : path;
 }
 
+// The URL in a message may be one that the provider gave.
+static int
+hide_key(const struct lm_provider *provider, struct lm_err *err)
+{
+	LM_AUTO(lm_buf_release) struct lm_buf clean = {};
+
+	lm_redact(lm_str_of(err->text), provider->secret, &clean);
+	(void)snprintf(err->text, sizeof err->text, "%s", lm_buf_cstr(&clean));
+	return -1;
+}
+
+static struct lm_str
+redact(void *context, struct lm_str bytes, bool last)
+{
+	return lm_redactor_pass(context, bytes, last);
+}
+
 int
 lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct lm_http_answer *answer, struct lm_call *call,
 	struct lm_err *err)
 {
 	LM_AUTO(lm_free_ptr)
 	char *url = what->whole_url ? lm_strdup(what->path) : lm_format("%s%s", provider->base_url, what->path);
+	LM_AUTO(lm_redactor_release) struct lm_redactor redactor = {};
+	const struct lm_http_filter filter = { .pass = redact, .context = &redactor };
 	const char *headers[LM_API_HEADERS_MAX] = {};
 	size_t count = 0;
 
+	lm_redactor_init(&redactor, provider->secret);
 	for (size_t i = 0; i < LM_COUNT(what->headers) && what->headers[i] != nullptr; i++)
 		headers[count++] = what->headers[i];
 	if (provider->api->extra_header != nullptr)
@@ -77,6 +98,7 @@ lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct l
 		.pieces = what->pieces,
 		.piece_count = what->piece_count,
 		.answer_path = what->answer_path,
+		.answer_filter = what->answer_path == nullptr ? nullptr : &filter,
 		.answer_max = what->answer_max,
 		.only_beginning = what->only_beginning,
 		.timeout_ms = provider->timeout_ms,
@@ -84,7 +106,7 @@ lm_api_do(struct lm_provider *provider, const struct lm_api_call *what, struct l
 	*call = (struct lm_call){};
 	if (exchange(provider, &http, what->whole_url ? path_of(url) : what->path, answer, err) < 0) {
 		judge_failure(what, answer, call, err);
-		return -1;
+		return hide_key(provider, err);
 	}
 	if (answer->status >= 200 && answer->status <= 299)
 		return 0;

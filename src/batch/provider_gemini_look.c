@@ -2,6 +2,7 @@
 #include "batch/provider_gemini.h"
 
 #include "base/mem.h"
+#include "batch/redact.h"
 #include "os/file.h"
 
 #include <stdio.h>
@@ -145,13 +146,16 @@ find_output(struct lm_json_value operation, struct lm_json_value *file, struct l
 static void
 read_error(const struct lm_provider *provider, struct lm_json_value operation, struct lm_batch_status *status)
 {
-	char message[512] = "", code[64] = "";
-	struct lm_json_value error;
+	LM_AUTO(lm_buf_release) struct lm_buf text = {}; // whole: half a key would not be known for one
+	char code[64] = "";
+	struct lm_json_value error, words;
 
 	if (get_object(operation, "error", &error)) {
-		(void)copy_text(error, "message", message, sizeof message);
+		if (lm_json_get(error, "message", &words) && words.kind == LM_JSON_STRING)
+			lm_json_append_text(words, &text);
 		(void)copy_text(error, "status", code, sizeof code);
 	}
+	const char *message = lm_buf_cstr(&text);
 	const char *error_class = lm_error_class_of(provider->api, 0, code, nullptr, message);
 	if (error_class != nullptr)
 		(void)snprintf(status->error_class, sizeof status->error_class, "%s", error_class);
@@ -228,16 +232,21 @@ next_line(struct look *look, struct lm_json_value list, size_t *at, struct lm_bu
 }
 
 static int
-write_lines(struct look *look, struct lm_json_value list, const char *to, uint64_t *bytes, struct lm_err *err)
+write_lines(
+	struct look *look, struct lm_json_value list, const char *secret, const char *to, uint64_t *bytes, struct lm_err *err)
 {
+	LM_AUTO(lm_redactor_release) struct lm_redactor redactor = {};
 	LM_AUTO(lm_outfile_abandon) struct lm_outfile file = {};
 	LM_AUTO(lm_buf_release) struct lm_buf line = {};
 
 	if (lm_outfile_open(&file, to, 0600, err) < 0)
 		return -1;
-	for (size_t at = 0; next_line(look, list, &at, &line);)
-		if (lm_outfile_write(&file, line.ptr, line.len, err) < 0)
+	lm_redactor_init(&redactor, secret);
+	for (size_t at = 0; next_line(look, list, &at, &line);) {
+		struct lm_str clean = lm_redactor_pass(&redactor, lm_buf_view(&line), true);
+		if (lm_outfile_write(&file, clean.ptr, clean.len, err) < 0)
 			return -1;
+	}
 	*bytes = file.size_bytes;
 	return lm_outfile_commit(&file, err);
 }
@@ -255,7 +264,7 @@ fetch_inline(struct lm_provider *provider, const char *ref, const char *to, uint
 		return -1;
 	if (!look.torn && (!find_output(look.scan.value, &file, &list) || list.kind != LM_JSON_ARRAY))
 		return lm_api_nonsense(&what, call, err, "has no answers any more");
-	if (write_lines(&look, list, to, bytes, err) == 0)
+	if (write_lines(&look, list, provider->secret, to, bytes, err) == 0)
 		return 0;
 	*call = (struct lm_call){ .fate = LM_CALL_LATER, .error_class = "local_error" };
 	return -1;

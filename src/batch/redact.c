@@ -1,15 +1,6 @@
 #include "batch/redact.h"
 
-#include "base/mem.h"
-#include "os/fd.h"
-
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
-enum { LM_REDACT_BYTES = 1 << 20 }; // looked at at a time
 
 // What follows these words is secret, if enough of it does. misc/check_cassette_redaction knows the same ones.
 static const struct {
@@ -53,9 +44,12 @@ token_length(struct lm_str text, bool letters, size_t least)
 
 // How many bytes of the text, at its beginning, are to be replaced after how many that stay; false: none.
 static bool
-secret_here(struct lm_str text, bool in_word, struct lm_str known, size_t *stay, size_t *hide)
+secret_here(struct lm_str text, bool in_word, struct lm_str known, struct lm_str long_key, size_t *stay, size_t *hide)
 {
 	*stay = 0;
+	*hide = lm_key_here(text, long_key);
+	if (*hide > 0)
+		return true;
 	*hide = known.len;
 	if (known.len > 0 && lm_str_starts(text, known))
 		return true;
@@ -77,13 +71,16 @@ secret_here(struct lm_str text, bool in_word, struct lm_str known, size_t *stay,
 void
 lm_redact(struct lm_str text, const char *secret, struct lm_buf *out)
 {
+	LM_AUTO(lm_redactor_release) struct lm_redactor redactor = {};
 	struct lm_str known = lm_str_of(secret);
 	size_t at = 0, plain = 0;
 
+	lm_redactor_init(&redactor, secret);
 	while (at < text.len) {
 		size_t stay = 0, hide = 0;
 		bool in_word = at > 0 && (isalnum((unsigned char)text.ptr[at - 1]) || text.ptr[at - 1] == '_');
-		if (!secret_here((struct lm_str){ text.ptr + at, text.len - at }, in_word, known, &stay, &hide)) {
+		if (!secret_here((struct lm_str){ text.ptr + at, text.len - at }, in_word, known, lm_buf_view(&redactor.key),
+			    &stay, &hide)) {
 			at++;
 			continue;
 		}
@@ -93,70 +90,4 @@ lm_redact(struct lm_str text, const char *secret, struct lm_buf *out)
 		plain = at;
 	}
 	lm_buf_append(out, text.ptr + plain, text.len - plain);
-}
-
-// ---- files
-
-// What of a file is looked at, and where it begins in there.
-struct part {
-	char *bytes;
-	size_t len;
-	off_t offset;
-};
-
-// Returns 0 or an errno.
-static int
-hide(int fd, const struct part *part, struct lm_str secret, const char *stars, bool *changed)
-{
-	const char *end = part->bytes + part->len, *at = part->bytes;
-
-	while ((at = memmem(at, (size_t)(end - at), secret.ptr, secret.len)) != nullptr) {
-		ssize_t put = pwrite(fd, stars, secret.len, part->offset + (at - part->bytes));
-		if (put != (ssize_t)secret.len)
-			return put < 0 ? errno : EIO;
-		*changed = true;
-		at += secret.len;
-	}
-	return 0;
-}
-
-// Reads on, keeping the end of what was looked at: a secret may lie across. 1 there is more, 0 the end, -1 with errno.
-static int
-read_on(int fd, struct part *part, size_t keep)
-{
-	ssize_t got;
-
-	if (keep > part->len)
-		keep = part->len;
-	memmove(part->bytes, part->bytes + part->len - keep, keep);
-	part->offset += (off_t)(part->len - keep);
-	do
-		got = pread(fd, part->bytes + keep, LM_REDACT_BYTES - keep, part->offset + (off_t)keep);
-	while (got < 0 && errno == EINTR);
-	part->len = keep + (got > 0 ? (size_t)got : 0);
-	return got > 0 ? 1 : (int)got;
-}
-
-int
-lm_redact_file(const char *path, const char *text, struct lm_err *err)
-{
-	struct lm_str secret = lm_str_of(text);
-	if (secret.len < LM_REDACT_LEAST || secret.len > LM_REDACT_BYTES / 2)
-		return 0;
-	LM_AUTO(lm_fd_close) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return lm_fd_fail(err, errno, "open", path);
-	LM_AUTO(lm_free_ptr) char *bytes = lm_alloc(LM_REDACT_BYTES);
-	LM_AUTO(lm_free_ptr) char *stars = lm_alloc(secret.len);
-	struct part part = { .bytes = bytes };
-	bool changed = false;
-	int rc, sys = 0;
-
-	memset(stars, '*', secret.len);
-	while ((rc = read_on(fd, &part, secret.len - 1)) == 1)
-		if ((sys = hide(fd, &part, secret, stars, &changed)) != 0)
-			return lm_fd_fail(err, sys, "write", path);
-	if (rc < 0)
-		return lm_fd_fail(err, errno, "read", path);
-	return changed && fdatasync(fd) < 0 ? lm_fd_fail(err, errno, "flush", path) : 0;
 }

@@ -187,6 +187,7 @@ static struct curl_slist *
 make_headers(const struct lm_http_call *call)
 {
 	struct curl_slist *list = curl_slist_append(nullptr, "Expect:"); // no second of waiting before a large body
+	list = curl_slist_append(list, "Accept-Encoding: identity"); // to leave it out would mean any
 	for (const char *const *header = call->headers; header != nullptr && *header != nullptr; header++)
 		list = curl_slist_append(list, *header);
 	return list;

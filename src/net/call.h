@@ -17,6 +17,13 @@ struct lm_http_piece {
 	bool drop_last_newline; // a LF at the end of the part is not sent (and not counted)
 };
 
+// What a body goes through on its way to answer_path, before any of it is written.
+struct lm_http_filter {
+	// What may be written now of all that came; valid until the next call. In all as many bytes as came. `last`: the rest.
+	struct lm_str (*pass)(void *context, struct lm_str bytes, bool last);
+	void *context; // of one call
+};
+
 struct lm_http_call {
 	const char *method; // "GET", "POST", "DELETE"
 	const char *url;
@@ -24,6 +31,7 @@ struct lm_http_call {
 	const struct lm_http_piece *pieces;
 	size_t piece_count;
 	const char *answer_path; // a 2xx body goes here (written beside, byte count checked, flushed, renamed); null: to memory
+	const struct lm_http_filter *answer_filter; // borrowed; null: it is written as it comes
 	uint64_t answer_max; // bytes; 0: LM_HTTP_CALL_ANSWER_MAX in memory, no limit in a file
 	bool only_beginning; // answer_max bytes of the body are enough: what follows is not waited for, and is no error
 	uint64_t timeout_ms; // until the first byte of the answer, and between bytes; 0: 30 s

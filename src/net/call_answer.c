@@ -88,6 +88,7 @@ static int
 begin(struct lm_exchange *exchange)
 {
 	curl_off_t length = -1;
+	struct lm_str coding = {};
 
 	exchange->began = true;
 	(void)curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
@@ -100,7 +101,24 @@ begin(struct lm_exchange *exchange)
 	}
 	if (!says_where_it_ends(exchange, length)) // a cut one would pass for whole
 		return lm_err_set(&exchange->err, LM_E_INTEGRITY, "the answer does not say how long it is");
+	if (lm_http_answer_header(exchange->answer, "content-encoding", &coding) && !lm_str_equal(coding, LM_STR("identity")))
+		return lm_err_set(&exchange->err, LM_E_INTEGRITY, "the answer is compressed, which nobody asked for");
 	return lm_outfile_open(&exchange->file, exchange->call->answer_path, 0600, &exchange->err);
+}
+
+// The next bytes of the body; last: there are no more.
+static int
+keep(struct lm_exchange *exchange, struct lm_str bytes, bool last)
+{
+	const struct lm_http_filter *filter = exchange->call->answer_filter;
+
+	if (!exchange->file.open) {
+		lm_buf_str(&exchange->answer->body, bytes);
+		return 0;
+	}
+	if (filter != nullptr)
+		bytes = filter->pass(filter->context, bytes, last);
+	return lm_outfile_write(&exchange->file, bytes.ptr, bytes.len, &exchange->err);
 }
 
 size_t
@@ -114,22 +132,16 @@ lm_exchange_on_body(char *bytes, size_t one, size_t len, void *context)
 	if (!exchange->began && begin(exchange) < 0)
 		return CURL_WRITEFUNC_ERROR;
 	uint64_t room = limit_of(exchange) - answer->body_bytes;
-	if (len > room && exchange->call->only_beginning) {
-		lm_buf_append(&answer->body, bytes, (size_t)room);
-		answer->body_bytes += room;
-		exchange->enough = true;
-		return CURL_WRITEFUNC_ERROR;
-	}
-	if (len > room) {
+	exchange->enough = len > room && exchange->call->only_beginning;
+	if (len > room && !exchange->enough) {
 		(void)too_large(exchange);
 		return CURL_WRITEFUNC_ERROR;
 	}
-	answer->body_bytes += len;
-	if (!exchange->file.open)
-		lm_buf_append(&answer->body, bytes, len);
-	else if (lm_outfile_write(&exchange->file, bytes, len, &exchange->err) < 0)
+	size_t wanted = len < room ? len : (size_t)room;
+	answer->body_bytes += wanted;
+	if (keep(exchange, (struct lm_str){ bytes, wanted }, false) < 0)
 		return CURL_WRITEFUNC_ERROR;
-	return len;
+	return wanted; // less than there is ends it
 }
 
 static void
@@ -174,6 +186,8 @@ lm_exchange_finish(struct lm_exchange *exchange, CURLcode result)
 		return -1;
 	}
 	if (!exchange->began && begin(exchange) < 0)
+		return -1;
+	if (exchange->file.open && keep(exchange, (struct lm_str){}, true) < 0)
 		return -1;
 	if (exchange->file.open && lm_outfile_commit(&exchange->file, &exchange->err) < 0)
 		return -1;

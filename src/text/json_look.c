@@ -66,6 +66,21 @@ lm_json_hex4(const char *text, size_t len)
 
 // ---- looking
 
+// What a byte means outside of strings, as far as looking goes.
+enum { LM_MARK_QUOTE = 1, LM_MARK_OPEN = 2, LM_MARK_CLOSE = 4, LM_MARK_ENDS_SCALAR = 8 };
+static const unsigned char marks[256] = {
+	['"'] = LM_MARK_QUOTE,
+	['{'] = LM_MARK_OPEN,
+	['['] = LM_MARK_OPEN,
+	['}'] = LM_MARK_CLOSE | LM_MARK_ENDS_SCALAR,
+	[']'] = LM_MARK_CLOSE | LM_MARK_ENDS_SCALAR,
+	[','] = LM_MARK_ENDS_SCALAR,
+	[' '] = LM_MARK_ENDS_SCALAR,
+	['\n'] = LM_MARK_ENDS_SCALAR,
+	['\r'] = LM_MARK_ENDS_SCALAR,
+	['\t'] = LM_MARK_ENDS_SCALAR,
+};
+
 static void
 skip_spaces(struct lm_str text, size_t *at)
 {
@@ -73,22 +88,46 @@ skip_spaces(struct lm_str text, size_t *at)
 		(*at)++;
 }
 
+// The next quote or backslash, or the end. Who looks at text that was scanned need not care for other bytes.
+static const char *
+find_quote(const char *at, const char *end)
+{
+	for (; end - at >= 8; at += 8) {
+		uint64_t word;
+		memcpy(&word, at, 8);
+		uint64_t special = zero_bytes(word ^ each_byte('"')) | zero_bytes(word ^ each_byte('\\'));
+		if (special != 0)
+			return at + __builtin_ctzll(special) / 8;
+	}
+	while (at < end && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
+// From behind an opening quote to behind the closing one; null when there is none.
+static const char *
+behind_string(const char *at, const char *end)
+{
+	for (;;) {
+		at = find_quote(at, end);
+		if (at == end)
+			return nullptr;
+		if (*at == '"')
+			return at + 1;
+		if (end - at < 2)
+			return nullptr;
+		at += 2;
+	}
+}
+
 // From an opening quote over the closing one; false when there is none.
 static bool
 skip_string(struct lm_str text, size_t *at)
 {
-	size_t i = *at + 1;
-	for (;;) {
-		i += lm_json_plain(text.ptr + i, text.len - i, false);
-		if (i >= text.len)
-			return false;
-		if (text.ptr[i] == '"')
-			break;
-		i += text.ptr[i] == '\\' ? 2 : 1;
-		if (i > text.len)
-			return false;
-	}
-	*at = i + 1;
+	const char *behind = behind_string(text.ptr + *at + 1, text.ptr + text.len);
+	if (behind == nullptr)
+		return false;
+	*at = (size_t)(behind - text.ptr);
 	return true;
 }
 
@@ -96,19 +135,20 @@ skip_string(struct lm_str text, size_t *at)
 static bool
 skip_nested(struct lm_str text, size_t *at)
 {
-	size_t i = *at, depth = 0;
-	while (i < text.len) {
-		char c = text.ptr[i];
-		if (c == '"') {
-			if (!skip_string(text, &i))
-				return false;
+	const char *next = text.ptr + *at, *end = text.ptr + text.len;
+	size_t depth = 0;
+	while (next < end) {
+		unsigned mark = marks[(unsigned char)*next++];
+		if ((mark & (LM_MARK_QUOTE | LM_MARK_OPEN | LM_MARK_CLOSE)) == 0)
 			continue;
-		}
-		i++;
-		if (c == '{' || c == '[')
+		if (mark == LM_MARK_QUOTE) {
+			next = behind_string(next, end);
+			if (next == nullptr)
+				return false;
+		} else if (mark == LM_MARK_OPEN) {
 			depth++;
-		else if ((c == '}' || c == ']') && --depth == 0) {
-			*at = i;
+		} else if (--depth == 0) {
+			*at = (size_t)(next - text.ptr);
 			return true;
 		}
 	}
@@ -137,12 +177,6 @@ kind_of(char first)
 }
 
 static bool
-ends_scalar(char c)
-{
-	return c == ',' || c == ']' || c == '}' || lm_json_is_space(c);
-}
-
-static bool
 skip_value(struct lm_str text, size_t *at, struct lm_json_value *value)
 {
 	size_t begin = *at;
@@ -156,7 +190,7 @@ skip_value(struct lm_str text, size_t *at, struct lm_json_value *value)
 		if (!skip_nested(text, at))
 			return false;
 	} else {
-		while (*at < text.len && !ends_scalar(text.ptr[*at]))
+		while (*at < text.len && (marks[(unsigned char)text.ptr[*at]] & LM_MARK_ENDS_SCALAR) == 0)
 			(*at)++;
 		if (*at == begin)
 			return false;

@@ -64,6 +64,7 @@ def test_post_of_pieces(call, tmp_path):
     assert head.split("\r\n")[0] == "POST /x HTTP/1.1"
     assert f"Content-Length: {len(body)}" in head.split("\r\n")
     assert "Expect" not in head and "Transfer-Encoding" not in head
+    assert "Accept-Encoding: identity" in head.split("\r\n")  # without it any would do
 
 
 @pytest.mark.parametrize("text, length, want", [
@@ -186,6 +187,8 @@ def test_refusal_makes_no_file(call, tmp_path):
     ("length", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", "integrity", "the answer was cut after 5 bytes"),
     ("chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n1234", "integrity", "the answer was cut after 4 bytes"),
     ("end", b"HTTP/1.1 200 OK\r\n\r\n12345", "integrity", "the answer does not say how long it is"),
+    ("coded", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", "integrity",
+        "the answer is compressed, which nobody asked for"),
     ("nothing", b"", "network", "Server returned nothing (no headers, no data)"),
     ("head", b"HTTP/1.1 200 OK\r\nContent-Le", None, None),
 ])

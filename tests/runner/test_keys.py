@@ -1,9 +1,13 @@
 """Keys come from the environment or a .env file, and stand nowhere. Other places that a run depends on: a full disk, PostgreSQL."""
 
+import contextlib
+import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
+import peer
 import pytest
 
 from full_disk import resize, tmpfs
@@ -130,6 +134,152 @@ def test_answers_that_repeat_the_key(runner, provider):
     assert files_with(runner.folder, CANARY.encode()) == []
     raw = [path.name for path in files_with(runner.folder / "out", stars.encode())]
     assert "000001_output.jsonl" in raw and "000001_error.jsonl" in raw
+
+
+# ---- a provider that repeats the key, escaped as JSON may be
+
+LONG = "sk-c4n/ry+4c1d9e77=Zz"
+FORMS = {
+    "as it is": LONG,
+    "slash": LONG.replace("/", "\\/"),
+    "slash, twice": LONG.replace("/", "\\\\\\/"),
+    "codes": LONG.replace("=", "\\u003d").replace("+", "\\u002B"),
+    "codes, twice": LONG.replace("=", "\\\\u003D").replace("+", "\\\\u002b").replace("s", "\\\\u0073"),
+    "codes, thrice": LONG.replace("=", "\\\\\\\\u003d"),
+    "every character": "".join(f"\\u{ord(c):04x}" for c in LONG),
+}
+REPEATS = [{"id": str(n), "text": json.dumps({"said": f"it is @@, {n} times @@"})} for n in range(20)]
+
+
+@contextlib.contextmanager
+def repeating(provider, form, *endings):
+    """The provider behind a proxy that puts this form for each @@ of an answer. Its downloads, in turn, end as these functions of the
+    connection and the body say; then they are whole."""
+    left = list(endings)
+
+    def script(connection, proxy):
+        while request := connection.read_request():
+            head, sent = request
+            (method, path, _), *lines = (line.split(" ", 2) for line in head.split("\r\n"))
+            headers = {name[:-1]: " ".join(value) for name, *value in lines}
+            answer = provider.call(method, path, sent or None, headers)
+            body = answer.body.replace(b"@@", form.encode()) if method == "GET" else answer.body
+            if path.endswith("/content") and left:
+                left.pop(0)(connection, proxy, body)
+                return
+            connection.answer(body, f"{answer.status} x", [f"Content-Type: {answer.headers['content-type']}"])
+
+    with peer.serve(script) as proxy:
+        yield proxy.url("")
+
+
+def unescaped(data):
+    """Bytes as who reads JSON in JSON in JSON sees them, more or less."""
+    data = re.sub(rb"\\+u00([0-9a-fA-F]{2})", lambda found: bytes.fromhex(found[1].decode()), data)
+    return re.sub(rb"\\+(.)", rb"\1", data)
+
+
+def files_that_tell(folder, key=LONG):
+    return [path for path in folder.rglob("*") if path.is_file() for data in [path.read_bytes()]
+            if key.encode() in data or key.encode() in unescaped(data)]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("name", ["openai", "anthropic", "gemini"])
+def test_the_key_as_json_may_write_it(runner, provider, name, form):
+    stars = "*" * len(form)
+    with repeating(provider, form) as url:
+        runner.env |= {f"{name.upper()}_API_KEY": LONG, f"{name.upper()}_BASE_URL": url}
+        runner.finished(REPEATS, provider=name)
+    assert [json.loads(row["output_text"])["said"] for row in runner.results()] == [
+        f"it is {stars}, {n} times {stars}" for n in range(20)]
+    runner("export-artifacts", "--destination-dir", "out", run_id="r").ok()
+    assert files_that_tell(runner.folder) == []
+    assert stars.encode() in next((runner.folder / "out").rglob("000001_output.jsonl")).read_bytes()
+
+
+def test_an_error_that_repeats_an_error(runner, provider):
+    """The words of a server that passes on another's."""
+    inner = json.dumps({"error": f"no such key: {LONG}, sorry"}).replace("/", "\\/")
+    runner.env["OPENAI_API_KEY"] = LONG
+    provider.faults({"on": "openai.batches.create", "do": "status", "status": 401, "body": {"error": {"message": inner}}})
+    assert said(runner.start(REPEATS)).endswith('the provider answered 401: {"error": "no such key: REDACTED, sorry"}')
+    assert files_that_tell(runner.folder) == []
+
+
+def test_a_long_error_whose_end_is_the_key(runner, provider):
+    """Words are cut when the key is gone: not within it."""
+    runner.env |= {"GEMINI_API_KEY": LONG, "GEMINI_BASE_URL": provider.url}
+    provider.faults({"on": "batch", "do": "fail", "message": "x" * 500 + LONG})
+    runner.start(REPEATS, provider="gemini", max_attempts=1, base_backoff_sec=0.01).ok()
+    runner("wait", run_id="r")
+    told = runner("status", run_id="r").ok()
+    assert files_that_tell(runner.folder, "x" * 100 + LONG[:3]) == []
+    assert LONG[:3] not in told.out and [path.name for path in files_that_tell(runner.folder, "x" * 500 + "REDACTED")] != []
+
+
+def test_space_around_the_key(runner, provider):
+    """Servers do not see it."""
+    provider.faults({"on": "row", "do": "text", "text": f"it is {LONG}"}, api_key=LONG)
+    runner.env["OPENAI_API_KEY"] = f" {LONG} \t"
+    runner.finished(REPEATS)
+    assert {row["output_text"] for row in runner.results()} == {f"it is {'*' * len(LONG)}"}
+    assert files_that_tell(runner.folder) == []
+
+
+def partial(runner):
+    """What of an answer is there."""
+    return b"".join(path.read_bytes() for path in runner.folder.rglob(".*output.jsonl.*.partial"))
+
+
+@pytest.mark.parametrize("form", ["as it is", "codes"])
+def test_a_wait_killed_while_it_downloads(runner, provider, program, form):
+    """In the middle of a key: neither that nor those before are there."""
+    form = FORMS[form]
+    bodies = []
+
+    def stand_still(connection, proxy, body):
+        end = body.rindex(form.encode()) + len(form) - 1
+        bodies.append(body[:end])
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:end])
+        proxy.over.wait()
+
+    with repeating(provider, form, stand_still) as url:
+        runner.env |= {"OPENAI_API_KEY": LONG, "OPENAI_BASE_URL": url}
+        provider.faults({"on": "batch", "do": "wait", "polls": 1})
+        runner.start(REPEATS).ok()
+        process = subprocess.Popen([program, "wait", "--run-id", "r"], cwd=runner.folder, env=merged(runner.env),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not bodies or len(partial(runner)) < len(bodies[0]) - len(form) + 1:
+                assert process.poll() is None
+        finally:
+            process.kill()
+            process.wait()
+        assert files_that_tell(runner.folder) == []
+        assert partial(runner) == bodies[0][:1 - len(form)].replace(form.encode(), b"*" * len(form))
+        runner("wait", run_id="r").ok()
+        assert partial(runner) == b""
+    assert f"19 times {'*' * len(form)}" in runner.results()[19]["output_text"]
+    assert files_that_tell(runner.folder) == []
+
+
+@pytest.mark.parametrize("form", ["as it is", "slash, twice"])
+def test_a_download_cut_within_the_key(runner, provider, form):
+    """What comes then is whole again."""
+    form = FORMS[form]
+
+    def cut(connection, proxy, body):
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:body.index(form.encode()) + 9])
+        assert files_that_tell(runner.folder) == []
+
+    with repeating(provider, form, cut, cut) as url:
+        runner.env |= {"OPENAI_API_KEY": LONG, "OPENAI_BASE_URL": url}
+        runner.finished(REPEATS, base_backoff_sec=0.01)
+    stars = "*" * len(form)
+    assert [json.loads(row["output_text"])["said"] for row in runner.results()] == [
+        f"it is {stars}, {n} times {stars}" for n in range(20)]
+    assert files_that_tell(runner.folder) == []
 
 
 KEY_OF = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY"}
