@@ -65,6 +65,28 @@ release_exporter(struct exporter *exporter)
 	json_decref(exporter->files);
 }
 
+// Flush a file and give it its name. Its folder is flushed once for all files in it, before the export appears.
+static int
+put_in_folder(struct lm_outfile *file, struct lm_err *err)
+{
+	return lm_outfile_flush(file, err) < 0 ? -1 : lm_outfile_place_unflushed(file, err);
+}
+
+static int
+flush_folders(const struct exporter *exporter, struct lm_err *err)
+{
+	for (size_t kind = 0; kind < LM_COUNT(exporter->lists); kind++) {
+		if (json_array_size(exporter->lists[kind]) == 0)
+			continue;
+		LM_AUTO(lm_free_ptr)
+		char *one = lm_path_join(exporter->place.folder, json_string_value(json_array_get(exporter->lists[kind], 0)));
+		LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(one);
+		if (lm_dir_flush(folder, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 // Copy a file, flushed, and note its digest. A file that is not there is passed over; one that is not what was recorded (null:
 // nothing was) is refused with LM_E_INTEGRITY.
 static int
@@ -105,7 +127,7 @@ copy_file(struct exporter *exporter, const char *from, const char *name, const s
 	json_t *entry = json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)out.size_bytes);
 	(void)json_object_set_new(exporter->files, name, entry);
 	*copied = true;
-	return lm_outfile_commit(&out, err);
+	return put_in_folder(&out, err);
 }
 
 // What was pruned since the last export is there only: it is kept.
@@ -179,9 +201,10 @@ export_results(struct exporter *exporter, const char *name, enum lm_result_forma
 	lm_digest_hex(&digest, hex);
 	json_t *entry = json_pack("{s:s, s:I}", "sha256", hex, "size", (json_int_t)out.file.size_bytes);
 	(void)json_object_set_new(exporter->files, name, entry);
-	return lm_outfile_commit(&out.file, err);
+	return put_in_folder(&out.file, err);
 }
 
+// The last file: with it the folder of the results is flushed, too.
 static int
 write_manifest(struct exporter *exporter, const char *results_name, uint64_t count, struct lm_err *err)
 {
@@ -213,7 +236,7 @@ fill(struct exporter *exporter, const char *results_name, enum lm_result_format 
 {
 	uint64_t count = 0;
 	if (each_batch(exporter->results, export_batch, exporter, err) < 0 ||
-		export_results(exporter, results_name, format, &count, err) < 0)
+		export_results(exporter, results_name, format, &count, err) < 0 || flush_folders(exporter, err) < 0)
 		return -1;
 	return write_manifest(exporter, results_name, count, err);
 }

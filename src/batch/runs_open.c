@@ -136,7 +136,8 @@ open_sqlite(struct lm_runs *runs, const char *path, struct lm_err *err)
 		return -1;
 	if (foreign)
 		return refuse_foreign(path, err);
-	if (lm_db_open(&runs->db, path, lm_runs_sqlite_schema, lm_runs_sqlite_schema_count, err) < 0)
+	if (lm_db_open_newest(&runs->db, path, lm_runs_sqlite_newest, lm_runs_sqlite_schema, lm_runs_sqlite_schema_count, err) <
+		0)
 		return err->code == LM_E_SYNTAX ? refuse_foreign(path, err) : -1; // version 1, but it has not our tables
 	// Ids in no order touch most pages of their index in every transaction, and each checkpoint writes them all to their places.
 	if (lm_db_exec(runs->db, "PRAGMA wal_autocheckpoint = 8000", err) < 0)

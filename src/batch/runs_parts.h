@@ -24,6 +24,7 @@ enum { LM_RUNS_CHUNK = 5000 }; // rows in memory at a time
 
 enum { LM_RUNS_APPLICATION_ID = 0x6C6D6261 }; // "lmba": SQLite files of ours, from version 2 on
 extern const char *const lm_runs_sqlite_schema[];
+extern const char lm_runs_sqlite_newest[]; // for lm_db_open_newest
 extern const size_t lm_runs_sqlite_schema_count;
 extern const char *const lm_runs_postgres_schema[];
 extern const size_t lm_runs_postgres_schema_count;

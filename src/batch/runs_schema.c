@@ -3,137 +3,142 @@
 #include "batch/runs_parts.h"
 
 // clang-format off
-static const char sqlite_1[] =
-	"CREATE TABLE runs ("
-	" key INTEGER PRIMARY KEY,"
-	" run_id TEXT NOT NULL UNIQUE,"
-	" nonce TEXT NOT NULL,"
-	" config TEXT NOT NULL,"
-	" created_at_s INTEGER NOT NULL,"
-	" control INTEGER NOT NULL DEFAULT 0,"
-	" control_reason TEXT,"
-	" ingest_complete INTEGER NOT NULL DEFAULT 0,"
-	" ingest_source INTEGER NOT NULL DEFAULT 0,"
-	" checkpoint TEXT,"
-	" rows_bytes INTEGER NOT NULL DEFAULT 0,"
-	" item_count INTEGER NOT NULL DEFAULT 0,"
-	" pending INTEGER NOT NULL DEFAULT 0,"
-	" queued INTEGER NOT NULL DEFAULT 0,"
-	" submitted INTEGER NOT NULL DEFAULT 0,"
-	" completed INTEGER NOT NULL DEFAULT 0,"
-	" retryable INTEGER NOT NULL DEFAULT 0,"
-	" permanent INTEGER NOT NULL DEFAULT 0,"
-	" fresh_from INTEGER NOT NULL DEFAULT 0,"
-	" batch_count INTEGER NOT NULL DEFAULT 0,"
-	" active_batches INTEGER NOT NULL DEFAULT 0,"
-	" unknown_batches INTEGER NOT NULL DEFAULT 0,"
-	" last_sequence INTEGER NOT NULL DEFAULT 0,"
-	" last_fence INTEGER NOT NULL DEFAULT 0,"
-	" last_error INTEGER NOT NULL DEFAULT 0,"
-	" consecutive_failures INTEGER NOT NULL DEFAULT 0,"
-	" total_failures INTEGER NOT NULL DEFAULT 0,"
-	" next_retry_at_ms INTEGER NOT NULL DEFAULT 0,"
-	" error_class TEXT,"
-	" error_text TEXT,"
-	" exported_at_s INTEGER NOT NULL DEFAULT 0,"
-	" export_root TEXT,"
-	" requests_pruned INTEGER NOT NULL DEFAULT 0,"
-	" raw_pruned INTEGER NOT NULL DEFAULT 0"
-	") STRICT;"
-	"CREATE TABLE items ("
-	" run INTEGER NOT NULL,"
-	" idx INTEGER NOT NULL,"
-	" item_id TEXT NOT NULL,"
-	" source INTEGER NOT NULL,"
-	" row_offset INTEGER NOT NULL,"
-	" row_length INTEGER NOT NULL,"
-	" status INTEGER NOT NULL,"
-	" attempts INTEGER NOT NULL,"
-	" returns INTEGER NOT NULL,"
-	" batch INTEGER NOT NULL,"
-	" sequence INTEGER NOT NULL,"
-	" error INTEGER NOT NULL,"
-	" PRIMARY KEY (run, idx)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE UNIQUE INDEX items_by_id ON items (run, item_id);"
-	"CREATE INDEX items_again ON items (run, idx) WHERE status IN (4, 6);"
-	"CREATE TABLE results ("
-	" run INTEGER NOT NULL,"
-	" sequence INTEGER NOT NULL,"
-	" idx INTEGER NOT NULL,"
-	" file INTEGER NOT NULL,"
-	" line_offset INTEGER NOT NULL,"
-	" line_length INTEGER NOT NULL,"
-	" PRIMARY KEY (run, sequence)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE errors ("
-	" run INTEGER NOT NULL,"
-	" key INTEGER NOT NULL,"
-	" class TEXT NOT NULL,"
-	" text TEXT NOT NULL,"
-	" PRIMARY KEY (run, key)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE batches ("
-	" run INTEGER NOT NULL,"
-	" seq INTEGER NOT NULL,"
-	" state INTEGER NOT NULL,"
-	" item_count INTEGER NOT NULL,"
-	" bytes INTEGER NOT NULL DEFAULT 0,"
-	" tokens INTEGER NOT NULL DEFAULT 0,"
-	" request_digest TEXT,"
-	" scope TEXT,"
-	" input_ref TEXT,"
-	" provider_batch_id TEXT,"
-	" status TEXT,"
-	" output_ref TEXT,"
-	" error_ref TEXT,"
-	" intent_at_s INTEGER NOT NULL DEFAULT 0,"
-	" next_try_at_ms INTEGER NOT NULL DEFAULT 0,"
-	" failures INTEGER NOT NULL DEFAULT 0,"
-	" error_class TEXT,"
-	" error_text TEXT,"
-	" output_consumed INTEGER NOT NULL DEFAULT 0,"
-	" error_consumed INTEGER NOT NULL DEFAULT 0,"
-	" PRIMARY KEY (run, seq)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX batches_open ON batches (run, seq) WHERE state < 6;"
-	"CREATE TABLE ranges ("
-	" run INTEGER NOT NULL,"
-	" batch INTEGER NOT NULL,"
-	" first INTEGER NOT NULL,"
-	" last INTEGER NOT NULL,"
-	" PRIMARY KEY (run, batch, first)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE leases ("
-	" run INTEGER NOT NULL,"
-	" unit INTEGER NOT NULL,"
-	" fence INTEGER NOT NULL,"
-	" owner TEXT NOT NULL,"
-	" until_ms INTEGER NOT NULL,"
-	" PRIMARY KEY (run, unit)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE slices ("
-	" run INTEGER NOT NULL,"
-	" source INTEGER NOT NULL,"
-	" number INTEGER NOT NULL,"
-	" begins INTEGER NOT NULL,"
-	" ends INTEGER NOT NULL,"
-	" digest TEXT NOT NULL,"
-	" PRIMARY KEY (run, source, number)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE stamps ("
-	" run INTEGER NOT NULL,"
-	" source INTEGER NOT NULL,"
-	" size_bytes INTEGER NOT NULL,"
-	" mtime_s INTEGER NOT NULL,"
-	" mtime_ns INTEGER NOT NULL,"
-	" inode INTEGER NOT NULL,"
-	" PRIMARY KEY (run, source)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE scopes ("
-	" scope TEXT NOT NULL PRIMARY KEY,"
-	" reserved INTEGER NOT NULL"
-	") STRICT, WITHOUT ROWID";
+// The tables with what later versions add to three of them, at the end of their columns: there ALTER TABLE puts it, too.
+#define SQLITE_TABLES(items_more, results_more, batches_more) \
+	"CREATE TABLE runs (" \
+	" key INTEGER PRIMARY KEY," \
+	" run_id TEXT NOT NULL UNIQUE," \
+	" nonce TEXT NOT NULL," \
+	" config TEXT NOT NULL," \
+	" created_at_s INTEGER NOT NULL," \
+	" control INTEGER NOT NULL DEFAULT 0," \
+	" control_reason TEXT," \
+	" ingest_complete INTEGER NOT NULL DEFAULT 0," \
+	" ingest_source INTEGER NOT NULL DEFAULT 0," \
+	" checkpoint TEXT," \
+	" rows_bytes INTEGER NOT NULL DEFAULT 0," \
+	" item_count INTEGER NOT NULL DEFAULT 0," \
+	" pending INTEGER NOT NULL DEFAULT 0," \
+	" queued INTEGER NOT NULL DEFAULT 0," \
+	" submitted INTEGER NOT NULL DEFAULT 0," \
+	" completed INTEGER NOT NULL DEFAULT 0," \
+	" retryable INTEGER NOT NULL DEFAULT 0," \
+	" permanent INTEGER NOT NULL DEFAULT 0," \
+	" fresh_from INTEGER NOT NULL DEFAULT 0," \
+	" batch_count INTEGER NOT NULL DEFAULT 0," \
+	" active_batches INTEGER NOT NULL DEFAULT 0," \
+	" unknown_batches INTEGER NOT NULL DEFAULT 0," \
+	" last_sequence INTEGER NOT NULL DEFAULT 0," \
+	" last_fence INTEGER NOT NULL DEFAULT 0," \
+	" last_error INTEGER NOT NULL DEFAULT 0," \
+	" consecutive_failures INTEGER NOT NULL DEFAULT 0," \
+	" total_failures INTEGER NOT NULL DEFAULT 0," \
+	" next_retry_at_ms INTEGER NOT NULL DEFAULT 0," \
+	" error_class TEXT," \
+	" error_text TEXT," \
+	" exported_at_s INTEGER NOT NULL DEFAULT 0," \
+	" export_root TEXT," \
+	" requests_pruned INTEGER NOT NULL DEFAULT 0," \
+	" raw_pruned INTEGER NOT NULL DEFAULT 0" \
+	") STRICT;" \
+	"CREATE TABLE items (" \
+	" run INTEGER NOT NULL," \
+	" idx INTEGER NOT NULL," \
+	" item_id TEXT NOT NULL," \
+	" source INTEGER NOT NULL," \
+	" row_offset INTEGER NOT NULL," \
+	" row_length INTEGER NOT NULL," \
+	" status INTEGER NOT NULL," \
+	" attempts INTEGER NOT NULL," \
+	" returns INTEGER NOT NULL," \
+	" batch INTEGER NOT NULL," \
+	" sequence INTEGER NOT NULL," \
+	" error INTEGER NOT NULL," \
+	items_more \
+	" PRIMARY KEY (run, idx)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE UNIQUE INDEX items_by_id ON items (run, item_id);" \
+	"CREATE INDEX items_again ON items (run, idx) WHERE status IN (4, 6);" \
+	"CREATE TABLE results (" \
+	" run INTEGER NOT NULL," \
+	" sequence INTEGER NOT NULL," \
+	" idx INTEGER NOT NULL," \
+	" file INTEGER NOT NULL," \
+	" line_offset INTEGER NOT NULL," \
+	" line_length INTEGER NOT NULL," \
+	results_more \
+	" PRIMARY KEY (run, sequence)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE errors (" \
+	" run INTEGER NOT NULL," \
+	" key INTEGER NOT NULL," \
+	" class TEXT NOT NULL," \
+	" text TEXT NOT NULL," \
+	" PRIMARY KEY (run, key)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE batches (" \
+	" run INTEGER NOT NULL," \
+	" seq INTEGER NOT NULL," \
+	" state INTEGER NOT NULL," \
+	" item_count INTEGER NOT NULL," \
+	" bytes INTEGER NOT NULL DEFAULT 0," \
+	" tokens INTEGER NOT NULL DEFAULT 0," \
+	" request_digest TEXT," \
+	" scope TEXT," \
+	" input_ref TEXT," \
+	" provider_batch_id TEXT," \
+	" status TEXT," \
+	" output_ref TEXT," \
+	" error_ref TEXT," \
+	" intent_at_s INTEGER NOT NULL DEFAULT 0," \
+	" next_try_at_ms INTEGER NOT NULL DEFAULT 0," \
+	" failures INTEGER NOT NULL DEFAULT 0," \
+	" error_class TEXT," \
+	" error_text TEXT," \
+	" output_consumed INTEGER NOT NULL DEFAULT 0," \
+	" error_consumed INTEGER NOT NULL DEFAULT 0," \
+	batches_more \
+	" PRIMARY KEY (run, seq)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE INDEX batches_open ON batches (run, seq) WHERE state < 6;" \
+	"CREATE TABLE ranges (" \
+	" run INTEGER NOT NULL," \
+	" batch INTEGER NOT NULL," \
+	" first INTEGER NOT NULL," \
+	" last INTEGER NOT NULL," \
+	" PRIMARY KEY (run, batch, first)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE leases (" \
+	" run INTEGER NOT NULL," \
+	" unit INTEGER NOT NULL," \
+	" fence INTEGER NOT NULL," \
+	" owner TEXT NOT NULL," \
+	" until_ms INTEGER NOT NULL," \
+	" PRIMARY KEY (run, unit)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE slices (" \
+	" run INTEGER NOT NULL," \
+	" source INTEGER NOT NULL," \
+	" number INTEGER NOT NULL," \
+	" begins INTEGER NOT NULL," \
+	" ends INTEGER NOT NULL," \
+	" digest TEXT NOT NULL," \
+	" PRIMARY KEY (run, source, number)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE stamps (" \
+	" run INTEGER NOT NULL," \
+	" source INTEGER NOT NULL," \
+	" size_bytes INTEGER NOT NULL," \
+	" mtime_s INTEGER NOT NULL," \
+	" mtime_ns INTEGER NOT NULL," \
+	" inode INTEGER NOT NULL," \
+	" PRIMARY KEY (run, source)" \
+	") STRICT, WITHOUT ROWID;" \
+	"CREATE TABLE scopes (" \
+	" scope TEXT NOT NULL PRIMARY KEY," \
+	" reserved INTEGER NOT NULL" \
+	") STRICT, WITHOUT ROWID"
+static const char sqlite_1[] = SQLITE_TABLES("", "", "");
 
 static const char postgres_1[] =
 	"CREATE TABLE runs ("
@@ -273,8 +278,15 @@ static const char postgres_1[] =
 	"ALTER TABLE results ADD COLUMN line_check " integer " NOT NULL DEFAULT 0;" \
 	"ALTER TABLE batches ADD COLUMN output_digest " text ";" \
 	"ALTER TABLE batches ADD COLUMN error_digest " text
-static const char sqlite_2[] = CHECKS("INTEGER", "TEXT") ";PRAGMA application_id = 1819107937";
+#define OF_A_RUNNER "PRAGMA application_id = 1819107937"
+static const char sqlite_2[] = CHECKS("INTEGER", "TEXT") ";" OF_A_RUNNER;
 static const char postgres_2[] = CHECKS("BIGINT", "TEXT COLLATE \"C\"");
+
+// What a new store gets instead of all steps. To add a column SQLite parses all tables again, as often as there are columns to add.
+const char lm_runs_sqlite_newest[] = SQLITE_TABLES(
+	" row_check INTEGER NOT NULL DEFAULT 0,",
+	" line_check INTEGER NOT NULL DEFAULT 0,",
+	" output_digest TEXT, error_digest TEXT,") ";" OF_A_RUNNER;
 // clang-format on
 
 const char *const lm_runs_sqlite_schema[] = { sqlite_1, sqlite_2 };

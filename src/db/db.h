@@ -18,6 +18,9 @@ struct lm_db; // a connection; one thread at a time
 // For PostgreSQL see db/postgres/postgres.h; all other calls are the same for both.
 [[nodiscard]] int lm_db_open(
 	struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err);
+// The same with what a new database (user_version 0) gets instead of all migrations; it has to come to the very same schema.
+[[nodiscard]] int lm_db_open_newest(struct lm_db **out, const char *path, const char *newest, const char *const *migrations,
+	size_t migration_count, struct lm_err *err);
 void lm_db_close(struct lm_db *db);
 void lm_db_close_ptr(struct lm_db **db); // for LM_AUTO
 

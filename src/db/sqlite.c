@@ -96,9 +96,9 @@ run_script(struct sqlite_db *db, const char *sql, struct lm_err *err)
 	return status == SQLITE_OK ? 0 : fail(db, status, "change", err);
 }
 
-// All that are missing, and the number, in one transaction; which are is looked up inside it.
+// All that are missing (`newest`: of none there), and the number, in one transaction; which are is looked up inside it.
 static int
-apply(struct sqlite_db *db, const char *const *migrations, size_t count, struct lm_err *err)
+apply(struct sqlite_db *db, const char *newest, const char *const *migrations, size_t count, struct lm_err *err)
 {
 	uint64_t version = 0;
 	if (lm_db_begin(&db->base, err) < 0 || user_version(&db->base, &version, err) < 0)
@@ -111,6 +111,11 @@ apply(struct sqlite_db *db, const char *const *migrations, size_t count, struct 
 		lm_db_rollback(&db->base);
 		return 0;
 	}
+	if (version == 0 && newest != nullptr) {
+		if (run_script(db, newest, err) < 0)
+			return -1;
+		version = count;
+	}
 	for (; version < count; version++)
 		if (run_script(db, migrations[version], err) < 0)
 			return -1;
@@ -121,12 +126,12 @@ apply(struct sqlite_db *db, const char *const *migrations, size_t count, struct 
 }
 
 static int
-migrate(struct sqlite_db *db, const char *const *migrations, size_t count, struct lm_err *err)
+migrate(struct sqlite_db *db, const char *newest, const char *const *migrations, size_t count, struct lm_err *err)
 {
 	uint64_t version = 0;
 	if (user_version(&db->base, &version, err) < 0)
 		return -1;
-	if (version == count || apply(db, migrations, count, err) == 0)
+	if (version == count || apply(db, newest, migrations, count, err) == 0)
 		return 0;
 	lm_db_rollback(&db->base);
 	return -1;
@@ -331,13 +336,20 @@ lm_db_has_tables(const char *path, bool read_only, const char *const *tables, si
 int
 lm_db_open(struct lm_db **out, const char *path, const char *const *migrations, size_t migration_count, struct lm_err *err)
 {
+	return lm_db_open_newest(out, path, nullptr, migrations, migration_count, err);
+}
+
+int
+lm_db_open_newest(struct lm_db **out, const char *path, const char *newest, const char *const *migrations,
+	size_t migration_count, struct lm_err *err)
+{
 	LM_AUTO(close_ptr) struct sqlite_db *db = nullptr;
 	if (connect_to(&db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) < 0)
 		return -1;
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
 	(void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
 	if (set_wal(db, err) < 0 || run_script(db, "PRAGMA foreign_keys = ON", err) < 0 ||
-		migrate(db, migrations, migration_count, err) < 0)
+		migrate(db, newest, migrations, migration_count, err) < 0)
 		return -1;
 	*out = &lm_take(&db)->base;
 	return 0;

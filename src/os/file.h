@@ -42,8 +42,8 @@ struct lm_outfile {
 [[nodiscard]] int lm_outfile_write(struct lm_outfile *file, const void *bytes, size_t len, struct lm_err *err);
 // Have the system begin to write out what was written since `from`, so that there is less to wait for at the end.
 void lm_outfile_begin_flush(const struct lm_outfile *file, uint64_t from);
-// Flush to disk and close: lm_outfile_commit has only to rename then. For files that shall all appear or none; the caller
-// keeps others from sweeping the folder meanwhile.
+// Flush to disk and close: lm_outfile_commit has only to rename then, or lm_outfile_place_unflushed where the caller flushes the folder
+// once for many files. For files that shall all appear or none; the caller keeps others from sweeping the folder meanwhile.
 [[nodiscard]] int lm_outfile_flush(struct lm_outfile *file, struct lm_err *err);
 // Flush to disk, rename to the final path, flush the folder.
 [[nodiscard]] int lm_outfile_commit(struct lm_outfile *file, struct lm_err *err);

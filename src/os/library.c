@@ -15,7 +15,8 @@ refuse(const char *name, struct lm_err *err)
 static int
 load(const struct lm_library *library, struct lm_err *err)
 {
-	void *handle = dlopen(library->name, RTLD_NOW | RTLD_LOCAL);
+	// functions of what it needs are bound at their first call: of those of libcurl's thirty libraries hardly any is ever called
+	void *handle = dlopen(library->name, RTLD_LAZY | RTLD_LOCAL);
 	if (handle == nullptr)
 		return refuse(library->name, err);
 	for (size_t i = 0; i < library->symbol_count; i++) {

@@ -80,6 +80,29 @@ a_newer_database_is_refused(void **)
 }
 
 static void
+a_new_database_gets_the_newest_at_once(void **)
+{
+	static const char newest[] =
+		"CREATE TABLE thing (name TEXT PRIMARY KEY, size INTEGER NOT NULL, digest TEXT, made_at_once INTEGER)";
+	struct lm_err err = {};
+	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
+	assert_int_equal(lm_db_open_newest(&db, path, newest, schema, 3, &err), 0);
+	assert_int_equal(number(db, "PRAGMA user_version"), 3);
+	assert_int_equal(number(db, "SELECT count(made_at_once) FROM thing"), 0); // nor the row of the third
+	lm_db_close(lm_take(&db));
+	assert_int_equal(lm_db_open_newest(&db, path, newest, schema, 3, &err), 0);
+	lm_db_close(lm_take(&db));
+
+	LM_AUTO(lm_free_ptr) char *older = lm_format("%s.older", path);
+	assert_int_equal(lm_db_open(&db, older, schema, 1, &err), 0);
+	lm_db_close(lm_take(&db));
+	assert_int_equal(lm_db_open_newest(&db, older, newest, schema, 3, &err), 0);
+	assert_int_equal(number(db, "PRAGMA user_version"), 3);
+	assert_int_equal(number(db, "SELECT count(colour) FROM thing"), 0);
+	assert_int_equal(number(db, "SELECT count(*) FROM thing"), 1);
+}
+
+static void
 a_failing_migration_changes_nothing(void **)
 {
 	static const char *const broken[] = {
@@ -245,6 +268,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		IN_FOLDER(migrations_are_applied_once),
 		IN_FOLDER(a_newer_database_is_refused),
+		IN_FOLDER(a_new_database_gets_the_newest_at_once),
 		IN_FOLDER(a_failing_migration_changes_nothing),
 		IN_FOLDER(values_go_in_and_out),
 		IN_FOLDER(one_text_can_be_used_twice_at_once),
