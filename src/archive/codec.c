@@ -1,6 +1,7 @@
 #include "archive/codec.h"
 
 #include "base/mem.h"
+#include "os/pages.h"
 
 #include <assert.h>
 #include <libdeflate.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY // ZSTD_createCCtx_advanced: the same since 2018
 #include <zstd.h>
 
 enum {
@@ -15,7 +17,7 @@ enum {
 	ZSTD_WIDE_FROM = 7,    // levels that look for matches in the whole segment, and up to
 	ZSTD_SHORT_UNTIL = 12, // this one for shorter ones than usual
 	ZSTD_LARGE_FROM = 16,  // levels that take minutes, and get larger segments for it, up to
-	ZSTD_SHORTEST_UNTIL = 17, // this one with matches shorter than usual, too
+	ZSTD_MAX = 17,         // this one tuned for what takes as long as people wait
 	XZ_LARGE_FROM = 7,
 	ZLIB_MOST = 9,
 };
@@ -25,7 +27,7 @@ lm_codec_levels(enum lm_format format)
 {
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
-		return (struct lm_level_range){ .least = 1, .most = 22, .usual = 8, .fast = 3, .max = 17 };
+		return (struct lm_level_range){ .least = 1, .most = 22, .usual = 8, .fast = 3, .max = ZSTD_MAX };
 	case LM_FORMAT_TAR_XZ:
 		return (struct lm_level_range){ .least = 0, .most = 9, .usual = 6, .fast = 1, .max = 9 };
 	case LM_FORMAT_TAR_GZ:
@@ -58,10 +60,21 @@ uint64_t
 lm_codec_segment(enum lm_format format, int level)
 {
 	if (format == LM_FORMAT_TAR_ZST)
-		return (level < ZSTD_LARGE_FROM ? 8 : 32) * MIB;
+		return (level < ZSTD_LARGE_FROM ? 8 : 96) * MIB;
 	if (format == LM_FORMAT_TAR_XZ)
 		return (level < XZ_LARGE_FROM ? 16 : 32) * MIB;
 	return 4 * MIB;
+}
+
+// How the level is tuned, in a word: with the window of the whole segment, and the shortest matches if they are.
+static const char *
+zstd_way(int level)
+{
+	if (level < ZSTD_WIDE_FROM)
+		return "";
+	if (level <= ZSTD_SHORT_UNTIL)
+		return " wide 4";
+	return level >= ZSTD_LARGE_FROM && level <= ZSTD_MAX ? " wide 3" : " wide";
 }
 
 void
@@ -69,9 +82,7 @@ lm_codec_describe(enum lm_format format, int level, char out[64])
 {
 	switch (format) {
 	case LM_FORMAT_TAR_ZST:
-		(void)snprintf(out, 64, "zstd %s level %d%s%s", ZSTD_versionString(), level,
-			level < ZSTD_WIDE_FROM ? "" : " wide",
-			level >= ZSTD_LARGE_FROM && level <= ZSTD_SHORTEST_UNTIL ? " 3" : "");
+		(void)snprintf(out, 64, "zstd %s level %d%s", ZSTD_versionString(), level, zstd_way(level));
 		return;
 	case LM_FORMAT_TAR_XZ:
 		(void)snprintf(out, 64, "liblzma %s level %d", lzma_version_string(), level);
@@ -104,40 +115,59 @@ set_zstd(struct lm_codec *codec, ZSTD_cParameter parameter, int value)
 	must(!ZSTD_isError(ZSTD_CCtx_setParameter(codec->zstd, parameter, value)));
 }
 
+// Few candidates in a small tree, and repeats from further away found by zstd's index of long ones, which is cheap: what that
+// leaves out is less than what a larger segment and shorter matches find in the time. docs/performance.md has the figures.
+static void
+tune_max(struct lm_codec *codec)
+{
+	set_zstd(codec, ZSTD_c_minMatch, 3);
+	set_zstd(codec, ZSTD_c_searchLog, 4);
+	set_zstd(codec, ZSTD_c_targetLength, 192);
+	set_zstd(codec, ZSTD_c_chainLog, 22);
+	set_zstd(codec, ZSTD_c_enableLongDistanceMatching, 1);
+	set_zstd(codec, ZSTD_c_ldmMinMatch, 16);
+	set_zstd(codec, ZSTD_c_ldmHashLog, 23);
+	set_zstd(codec, ZSTD_c_ldmHashRateLog, 3);
+	set_zstd(codec, ZSTD_c_ldmBucketSizeLog, 4);
+}
+
 // What a level finds in a window of the whole segment and with shorter matches is worth more than what it finds by trying
-// twice as many candidates, and takes less time: docs/performance.md.
+// twice as many candidates, and takes less time.
 static void
 tune_zstd(struct lm_codec *codec)
 {
-	enum {
-		WINDOW_LOG = 24,
-		LARGE_WINDOW_LOG = 26,
-		FEW_LOG = 3,
-		FEW_UNTIL = 8,
-		SHORT = 4,
-		SHORTEST = 3,
-		MORE_LOG = 6,
-		GOOD_BYTES = 96
-	};
+	enum { WINDOW_LOG = 24, LARGE_WINDOW_LOG = 27, SHORT = 4 };
 	if (codec->level < ZSTD_WIDE_FROM)
 		return;
 	set_zstd(codec, ZSTD_c_windowLog, codec->level < ZSTD_LARGE_FROM ? WINDOW_LOG : LARGE_WINDOW_LOG);
 	if (codec->level <= ZSTD_SHORT_UNTIL)
 		set_zstd(codec, ZSTD_c_minMatch, SHORT);
-	if (codec->level <= FEW_UNTIL)
-		set_zstd(codec, ZSTD_c_searchLog, FEW_LOG);
-	if (codec->level >= ZSTD_LARGE_FROM && codec->level <= ZSTD_SHORTEST_UNTIL) {
-		set_zstd(codec, ZSTD_c_minMatch, SHORTEST);
-		set_zstd(codec, ZSTD_c_searchLog, MORE_LOG);
-		set_zstd(codec, ZSTD_c_targetLength, GOOD_BYTES);
-	}
+	if (codec->level >= ZSTD_LARGE_FROM && codec->level <= ZSTD_MAX)
+		tune_max(codec);
+}
+
+// Where matches may lie anywhere in 100 MiB, a fourteenth of the time goes into looking for pages of 4 KiB.
+static void *
+allocate_table(void *opaque, size_t len)
+{
+	(void)opaque;
+	void *table = lm_alloc(len);
+	lm_pages_huge(table, len);
+	return table;
+}
+
+static void
+free_table(void *opaque, void *table)
+{
+	(void)opaque;
+	lm_free(table);
 }
 
 static void
 compress_zstd(struct lm_codec *codec, const void *bytes, size_t len, struct lm_buf *out)
 {
 	if (codec->zstd == nullptr) {
-		codec->zstd = ZSTD_createCCtx();
+		codec->zstd = ZSTD_createCCtx_advanced((ZSTD_customMem){ allocate_table, free_table, nullptr });
 		must(codec->zstd != nullptr);
 		set_zstd(codec, ZSTD_c_compressionLevel, codec->level);
 		set_zstd(codec, ZSTD_c_checksumFlag, 1);

@@ -15,7 +15,7 @@ int lm_codec_level(const struct lm_archive_options *options);
 // How large segments should be: what a higher level finds in a larger one is worth more than what can be reused.
 uint64_t lm_codec_segment(enum lm_format format, int level);
 
-// "zstd 1.5.4 level 8 wide": the libraries that compress this format, and how.
+// "zstd 1.5.4 level 8 wide 4": the libraries that compress this format, and how.
 void lm_codec_describe(enum lm_format format, int level, char out[64]);
 
 // The state of one thread. Zero-initialised with format and level set is ready.

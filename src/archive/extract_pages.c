@@ -1,4 +1,5 @@
 #include "archive/extract_parts.h"
+#include "os/pages.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ map_pages(size_t len)
 	void *memory = mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		return nullptr;
-	(void)madvise(memory, len, MADV_HUGEPAGE);
+	lm_pages_huge(memory, len);
 	return memory;
 }
 

@@ -10,7 +10,8 @@
 #include <time.h>
 
 enum {
-	SEGMENT_MAX_BYTES = 65 << 20, // those of ours are smaller; larger ones are streamed
+	SEGMENT_MAX_BYTES = 65 << 20,       // those of ours are smaller; larger ones are streamed
+	ZSTD_SEGMENT_MAX_BYTES = 193 << 20, // of --level max
 	SEGMENTS_MAX = 1'000'000,
 };
 

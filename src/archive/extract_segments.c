@@ -19,12 +19,13 @@ struct found {
 	const struct lm_map *map;
 	struct extract_segment *segments;
 	size_t count, cap;
+	uint64_t max_bytes; // of a segment
 };
 
 static bool
 add(struct found *found, uint64_t offset, uint64_t size, uint64_t content_size, uint64_t memory_bytes)
 {
-	if (content_size > SEGMENT_MAX_BYTES || found->count == SEGMENTS_MAX)
+	if (content_size > found->max_bytes || found->count == SEGMENTS_MAX)
 		return false;
 	lm_grow(found->segments, found->count, found->cap);
 	found->segments[found->count++] = (struct extract_segment){
@@ -230,7 +231,10 @@ extract_find(const struct lm_map *map, struct extract_segment **segments, size_t
 	*segments = nullptr;
 	*count = 0;
 	for (size_t i = 0; i < LM_COUNT(formats); i++) {
-		struct found found = { .map = map };
+		struct found found = {
+			.map = map,
+			.max_bytes = formats[i].format == EXTRACT_ZST ? ZSTD_SEGMENT_MAX_BYTES : SEGMENT_MAX_BYTES,
+		};
 		if (map->len < formats[i].at + formats[i].len ||
 			memcmp(map->ptr + formats[i].at, formats[i].magic, formats[i].len) != 0)
 			continue;

@@ -10,7 +10,7 @@
 enum {
 	BATCH_ITEMS = 64,
 	BATCH_BYTES = 2 << 20,
-	MEMORY_MAX_BYTES = 200 << 20, // of segments that are decompressed or being written
+	MEMORY_MAX_BYTES = 256 << 20, // of segments that are decompressed or being written
 };
 
 struct batch {

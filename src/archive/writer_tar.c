@@ -1,5 +1,6 @@
 // Pieces of a tar stream.
 #include "archive/run.h"
+#include "os/pages.h"
 
 #include <string.h>
 
@@ -81,7 +82,7 @@ lm_run_make_tar(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline
 	struct code code = {};
 	struct lm_buf *raw = plain ? &piece->bytes : &worker->raw;
 	lm_buf_clear(raw);
-	(void)lm_buf_reserve(raw, (size_t)part->content_size);
+	lm_pages_huge(lm_buf_reserve(raw, (size_t)part->content_size), (size_t)part->content_size);
 
 	int rc = part->large ? append_large(run, pipeline, index, raw, &code, err)
 			     : append_members(run, worker, part, raw, &code, err);

@@ -309,11 +309,11 @@ def tar_of(data):
 
 
 GZIP_START = b"\x1f\x8b\x08\0\0\0\0\0"
-LARGE = bytes(70 << 20)  # more than a segment of ours has
+LARGE = bytes(200 << 20)  # more than a segment of ours has; of xz 70 MiB are
 NO_SEGMENTS = {  # what looks as if it had segments that can be decompressed alone, or may have them and has too large ones
     "frame-too-large": (LARGE, lambda data: zstd_file(data)),
     "dictionary-too-large": (b"data", lambda data: lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 128 << 20}])),
-    "stream-too-large": (LARGE, lambda data: lzma.compress(data, preset=0)),
+    "stream-too-large": (LARGE[:70 << 20], lambda data: lzma.compress(data, preset=0)),
     "empty-stream": (b"data", lambda data: lzma.compress(data) + lzma.compress(b"")),
     "start-of-a-member-inside": (b"a" * 100 + GZIP_START + b"\0\xff" + b"b" * 100, lambda data: gzip.compress(data, 0, mtime=0)),
     "starts-close-together": (b"a" * 100 + (GZIP_START + b"\0\xff") * 3 + b"b" * 100, lambda data: gzip.compress(data, 0, mtime=0)),
