@@ -17,6 +17,7 @@ struct fetch {
 	struct lm_store *store;
 	const struct lm_wanted *items[BATCH];
 	struct lm_lock locks[BATCH];
+	bool is_here[BATCH];
 	size_t count;
 	struct lm_download downloads[BATCH];
 	char *paths[BATCH]; // by download
@@ -38,6 +39,7 @@ release_fetch(struct fetch *fetch)
 static void
 arrived(struct fetch *fetch, size_t item)
 {
+	fetch->is_here[item] = true;
 	lm_lock_free(&fetch->locks[item]);
 	if (fetch->here != nullptr)
 		fetch->here(fetch->context, fetch->items[item]);
@@ -48,6 +50,19 @@ downloaded(void *context, size_t index)
 {
 	struct fetch *fetch = context;
 	arrived(fetch, fetch->of_item[index]);
+}
+
+// Another process may have had the lock before us. What it fetched is let go at once: while we wait for the next lock, it or a
+// thread of ours may want to read that.
+static int
+look_again(struct fetch *fetch, size_t item, struct lm_err *err)
+{
+	bool here = false;
+	if (store_is_here(fetch->store, fetch->items[item], &here, err) < 0)
+		return -1;
+	if (here)
+		arrived(fetch, item);
+	return 0;
 }
 
 // In order of digests, as every process takes them.
@@ -62,7 +77,8 @@ take_locks(struct fetch *fetch, struct lm_err *err)
 		while (fetch->items[item] != sorted[i])
 			item++;
 		if (store_lock(fetch->store, &sorted[i]->digest, "fetching", sorted[i]->name, &fetch->store->sink,
-			    &fetch->locks[item], err) < 0)
+			    &fetch->locks[item], err) < 0 ||
+			look_again(fetch, item, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -104,16 +120,9 @@ download_batch(struct fetch *fetch, unsigned parallel, struct lm_err *err)
 	};
 	if (take_locks(fetch, err) < 0)
 		return -1;
-	for (size_t i = 0; i < fetch->count; i++) {
-		bool here = false;
-		if (store_is_here(fetch->store, fetch->items[i], &here, err) <
-			0) // another process may have had the lock before us
+	for (size_t i = 0; i < fetch->count; i++)
+		if (!fetch->is_here[i] && add_download(fetch, i, err) < 0)
 			return -1;
-		if (here)
-			arrived(fetch, i);
-		else if (add_download(fetch, i, err) < 0)
-			return -1;
-	}
 	if (fetch->download_count > 0 &&
 		lm_http_fetch(fetch->downloads, fetch->download_count, &options, &fetch->store->sink, err) < 0)
 		return explain_failure(fetch, err);

@@ -1,6 +1,8 @@
 """Layers are made while the sources of others are downloaded. A real server holds one wheel back until what it shall see is so; nothing
 is timed, but a wait that comes to no end."""
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import shutil
@@ -47,6 +49,10 @@ def want(served, tmp_path_factory):
 def entries(place, name):
     with tarfile.open(fileobj=io.BytesIO(unzstd((place.out / name).read_bytes()))) as archive:
         return {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
 
 
 def leftovers(place):
@@ -105,8 +111,7 @@ def failures(served):
     other = data[:-1] + b"x"
     return {
         "not found": (web.status(404), 1, f"{head}the server answered 404"),
-        "other bytes": (web.content(other), 4, f"{head}its SHA-256 is {hashlib.sha256(other).hexdigest()}, expected "
-            f"{hashlib.sha256(data).hexdigest()}"),
+        "other bytes": (web.content(other), 4, f"{head}its SHA-256 is {sha256(other)}, expected {sha256(data)}"),
         "more bytes": (web.content(data + b"x"), 4, f"{head}it has more than {len(data)} bytes"),
     }
 
@@ -242,6 +247,31 @@ def test_two_with_one_store(served, place, want, fast_path):
     assert files(place.out) == files(other.out) == want
     assert sorted(path for path, _ in served.server.requests) == sorted(["/runtime.tar", served.path(ALPHA), served.path(BETA)])
     assert litter(place) == litter(other) == []
+
+
+def test_what_another_fetched_is_made_while_the_next_is_waited_for(served, place, want):
+    """We are the other process: we have the locks of both wheels, bring the first one and keep the second for ourselves."""
+    first, second = sorted((ALPHA, BETA), key=lambda name: sha256(served.wheels[name]))
+    layer = {ALPHA: "framework-left", BETA: "framework-right"}[first]
+    place.run("publish", *HOST, place.spec, place.out).ok()
+    shutil.rmtree(place.out)
+    sources = {name: [path for path in place.store.rglob(f"*{sha256(served.wheels[name])[2:]}*") if path.is_file()]
+        for name in (first, second)}
+    for path in sources[first] + sources[second]:
+        path.unlink()
+    source, = (path for path in sources[first] if path.parts[-3] == "sources")
+    with contextlib.ExitStack() as stack:
+        locks = {name: stack.enter_context((place.store / "locks" / sha256(served.wheels[name])).open("w")) for name in (first, second)}
+        for lock in locks.values():
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        run = place.start("publish", *HOST, place.spec, place.out)
+        assert run.stderr.readline() == "warning: waiting for another process\n"
+        source.write_bytes(served.wheels[first])
+        fcntl.flock(locks[first], fcntl.LOCK_UN)
+        wait_until(staged(place, layer), "its layer is made, though the second wheel is not here")
+    out, err = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, err
+    assert files(place.out) == want
 
 
 def test_result_as_json(served, place):
