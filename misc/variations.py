@@ -7,10 +7,11 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 MACHINE = platform.machine()
-MIN_TMPFS_BYTES = 3 << 30
+MIN_FREE_BYTES = 3 << 30  # one build of the sample project has half of that at a time
 OTHER_MACHINE = {"x86_64": "i686", "aarch64": "armv8l"}
 NOBODY = 65534
 # A side runs this in its checkout before its build, with the sample's folder, the store's folder and the number of jobs.
@@ -93,14 +94,32 @@ def no_host_name():
     return None if works_here else "the kernel grants no name space for a host name"
 
 
-def no_tmpfs():
+def no_room(folder):
+    """Why nothing can be built there."""
     try:
-        place = os.statvfs("/dev/shm")
+        place = os.statvfs(folder)
     except OSError:
-        return "there is no /dev/shm"
-    if not os.access("/dev/shm", os.W_OK) or place.f_bavail * place.f_frsize < MIN_TMPFS_BYTES:
-        return f"less than {MIN_TMPFS_BYTES >> 30} GiB are free in /dev/shm"
+        return f"there is no {folder}"
+    if not os.access(folder, os.W_OK) or place.f_bavail * place.f_frsize < MIN_FREE_BYTES:
+        return f"less than {MIN_FREE_BYTES >> 30} GiB are free in {folder}"
     return None
+
+
+def is_in_memory(folder):
+    return subprocess.run(["stat", "-f", "-c", "%T", folder], text=True, stdout=subprocess.PIPE).stdout.strip() == "tmpfs"
+
+
+def places():
+    """Folders for temporary files, those that are used first in front."""
+    return (tempfile.gettempdir(), "/var/tmp", "/tmp", "/dev/shm")
+
+
+def no_two_file_systems():
+    """One build is on a disk, and one in memory."""
+    on_disk = [folder for folder in places() if not is_in_memory(folder)]
+    if not on_disk:
+        return "no folder for temporary files is on a disk"
+    return no_room("/dev/shm") or (no_room(on_disk[0]) if all(map(no_room, on_disk)) else None)
 
 
 def no_disorderfs():
@@ -219,7 +238,7 @@ VARIATIONS = {
     "environment": (always, environment),
     "exec_path": (always, exec_path),
     "file_order": (no_order, file_order),
-    "file_system": (no_tmpfs, file_system),
+    "file_system": (no_two_file_systems, file_system),
     "file_times": (always, file_times),
     "home": (always, home),
     "jobs": (always, jobs),

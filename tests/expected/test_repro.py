@@ -2,6 +2,8 @@
 
 In place of lamina runs a script that leaks one thing; so these tests take moments, and need no network."""
 
+import importlib.machinery
+import importlib.util
 import platform
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import paths
 import pytest
 
 sys.path.insert(0, str(paths.ROOT / "misc"))
+import variations
 from variations import VARIATIONS
 
 HOST = f"linux_{platform.machine()}"
@@ -181,6 +184,32 @@ def test_what_cannot_be_done_is_said(repro, tmp_path):
     result = repro("--vary", "time", "--vary", "jobs", env={"PATH": tools}).ok()
     assert result.out.splitlines() == ["varied: jobs", "not varied: time: there is no program 'faketime'",
         "equal: 2 files, 0 MB, and the locks"]
+
+
+@pytest.fixture(scope="module")
+def repro_module():
+    loader = importlib.machinery.SourceFileLoader("repro", str(paths.ROOT / "misc" / "repro"))
+    spec = importlib.util.spec_from_loader("repro", loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def test_without_room_on_a_disk_all_is_in_memory(monkeypatch):
+    """Told as any variation that cannot be done. (A disk that is nearly full is not to be had in a test.)"""
+    full = {folder for folder in variations.places() if not variations.is_in_memory(folder)}
+    monkeypatch.setattr(variations, "no_room", lambda folder: f"less than 3 GiB are free in {folder}" if folder in full else None)
+    assert VARIATIONS["file_system"][0]() in {f"less than 3 GiB are free in {folder}" for folder in full}
+
+
+def test_without_room_anywhere(repro_module, monkeypatch):
+    monkeypatch.setattr(variations, "MIN_FREE_BYTES", 1 << 60)
+    folders = list(dict.fromkeys(variations.places()))
+    assert VARIATIONS["file_system"][0]() == "less than 1073741824 GiB are free in /dev/shm"
+    with pytest.raises(repro_module.Failure) as failure:
+        repro_module.scratch_parent([])
+    assert str(failure.value) == "there is no folder to build in: " + ", ".join(
+        f"less than 1073741824 GiB are free in {folder}" for folder in folders)
 
 
 def test_wrong_use(repro):
