@@ -32,7 +32,7 @@ TOML_TEST = "github.com/toml-lang/toml-test/v2/cmd/toml-test@v2.2.0"
 PACKAGES = {
     "demo": [
         ("pkg-config", "program", "pkg-config"),
-        ("ca-certificates", "file", "/etc/ssl/certs"),
+        ("ca-certificates", "certificates", "/etc/ssl/certs"),
         ("libarchive-dev", "library", "libarchive"),
         ("zlib1g-dev", "library", "zlib"),
         ("liblzma-dev", "library", "liblzma"),
@@ -72,7 +72,7 @@ PACKAGES = {
         ("locales", "program", "locale-gen"),
         ("diffoscope-minimal", "program", "diffoscope"),  # misc/compare_artifacts.sh
         ("zsh", "program", "zsh"),  # its completion
-        ("postgresql", "file", "/usr/lib/postgresql"),  # tests/support/postgres.py
+        ("postgresql", "folder", "/usr/lib/postgresql"),  # tests/support/postgres.py
         ("openssl", "program", "openssl"),  # certificates for tests of HTTPS
         ("strace", "program", "strace"),  # what is read of a source; bench/startup
         ("valgrind", "program", "valgrind"),  # test_valgrind; bench/startup: callgrind
@@ -139,7 +139,11 @@ def is_missing(kind, name):
     if kind == "program":
         return shutil.which(name) is None
     if kind == "file":
-        return not any(Path(name).glob("*")) and not os.environ.get("SSL_CERT_FILE")
+        return not Path(name).is_file()
+    if kind == "folder":
+        return not any(Path(name).glob("*"))
+    if kind == "certificates":
+        return not os.environ.get("SSL_CERT_FILE") and is_missing("folder", name)
     if kind == "module":
         return importlib.util.find_spec(name) is None
     return shutil.which("pkg-config") is None or subprocess.run(["pkg-config", "--exists", name], check=False).returncode != 0

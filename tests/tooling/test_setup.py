@@ -42,6 +42,33 @@ def test_nothing_missing_runs_nothing(bare, monkeypatch):
     setup.install_packages("check")
 
 
+def test_what_is_missing(monkeypatch, tmp_path):
+    """Whatever certificates are named in the environment."""
+    file, full, empty = tmp_path / "full" / "file", tmp_path / "full", tmp_path / "empty"
+    full.mkdir()
+    empty.mkdir()
+    file.write_bytes(b"")
+    for named in (True, False):
+        if named:
+            monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        else:
+            monkeypatch.delenv("SSL_CERT_FILE")
+        assert not setup.is_missing("file", file)
+        assert setup.is_missing("file", tmp_path / "other")
+        assert not setup.is_missing("folder", full)
+        assert setup.is_missing("folder", empty)
+        assert setup.is_missing("folder", tmp_path / "other")
+        assert not setup.is_missing("certificates", full)
+        assert setup.is_missing("certificates", empty) is not named
+
+
+@pytest.mark.parametrize("profile", ["demo", "check"])
+def test_every_kind_is_known(profile):
+    """None is looked for as a library that pkg-config knows because its kind is misspelt."""
+    kinds = {kind for _, kind, _ in setup.PACKAGES[profile]}
+    assert kinds <= {"program", "library", "module", "file", "folder", "certificates"}
+
+
 def test_failing_program_names_the_log_and_the_error(monkeypatch, tmp_path):
     monkeypatch.setattr(setup, "LOG", tmp_path)
     with pytest.raises(setup.Failure) as caught:
