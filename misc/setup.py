@@ -57,7 +57,7 @@ PACKAGES = {
         ("gcc", "program", "gcc"),  # the public header in C
         # misc/clang.mk: sanitizers, coverage, fuzzing
         ("clang-19", "program", "clang-19"),
-        ("libclang-rt-19-dev", "file", "/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-x86_64.a"),
+        ("libclang-rt-19-dev", "file", f"/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-{platform.machine()}.a"),
         ("llvm-19", "program", "llvm-profdata-19"),
         ("make", "program", "make"),
         # other readers of what lamina writes
