@@ -32,7 +32,7 @@ static size_t piece_count, piece_cap, next_piece;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_llong out_at;
 static int level, out_fd;
-static size_t segment;
+static size_t segment, large_segment;
 
 static void
 must(bool done, const char *what)
@@ -122,10 +122,10 @@ hash(const void *bytes, size_t len)
 }
 
 static void
-compress_and_write(struct lm_codec *codec, struct lm_buf *out, const void *bytes, size_t len)
+compress_and_write(struct lm_codec *codec, struct lm_buf *out, const void *bytes, size_t len, bool large)
 {
 	out->len = 0;
-	lm_codec_compress(codec, bytes, len, LM_MACHINE_NONE, out);
+	lm_codec_compress(codec, bytes, len, LM_MACHINE_NONE, large, out);
 	hash(out->ptr, out->len);
 	off_t at = atomic_fetch_add(&out_at, (long long)out->len);
 	for (size_t done = 0; done < out->len;) {
@@ -157,8 +157,10 @@ work(void *unused)
 			hash(at, piece->size);
 			at += piece->size;
 		}
-		for (size_t done = 0; done < size; done += segment)
-			compress_and_write(&codec, &out, raw + done, size - done < segment ? size - done : segment);
+		bool large = size > segment; // one member
+		size_t parts = large ? (size + large_segment - 1) / large_segment : 1, most = (size + parts - 1) / parts;
+		for (size_t done = 0; done < size; done += most)
+			compress_and_write(&codec, &out, raw + done, size - done < most ? size - done : most, large);
 		free(raw);
 	}
 	lm_buf_release(&out);
@@ -177,6 +179,7 @@ main(int argc, char **argv)
 	}
 	level = lm_codec_levels(LM_FORMAT_TAR_ZST).usual;
 	segment = (size_t)lm_codec_segment(LM_FORMAT_TAR_ZST, level);
+	large_segment = (size_t)lm_codec_large_segment(LM_FORMAT_TAR_ZST, level);
 	out_fd = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	must(out_fd >= 0, argv[1]);
 	for (int i = 3; i < argc; i++)

@@ -149,12 +149,12 @@ add_part(struct lm_plan *plan, size_t member)
 	return part;
 }
 
-// A large member is cut into as many parts of a segment's size as it has room for, all of one length but for the last. Its
+// A large member is cut into as many parts of the size they should have as it has room for, all of one length but for the last. Its
 // own size decides, whatever is before or behind it.
 static void
 cut_large(struct lm_plan *plan, size_t member, uint64_t bytes)
 {
-	uint64_t count = bytes / plan->segment;
+	uint64_t count = bytes < plan->large_segment ? 1 : bytes / plan->large_segment;
 	uint64_t length = (bytes + count * LM_TAR_BLOCK - 1) / (count * LM_TAR_BLOCK) * LM_TAR_BLOCK;
 	for (uint64_t at = 0, index = 0; at < bytes; at += length, index++) {
 		struct lm_part *part = add_part(plan, member);
@@ -210,7 +210,9 @@ lm_plan_make(struct lm_plan *plan, const struct lm_entries *entries, const struc
 	plan->prefix = options->prefix;
 	plan->mtime_s = options->mtime_s;
 	plan->tar = options->format != LM_FORMAT_ZIP;
-	plan->segment = lm_codec_segment(options->format, lm_codec_level(options));
+	int level = lm_codec_level(options);
+	plan->segment = lm_codec_segment(options->format, level);
+	plan->large_segment = lm_codec_large_segment(options->format, level);
 	list_members(plan, entries);
 	cut_parts(plan);
 	if (!plan->tar)

@@ -28,6 +28,7 @@ struct lm_plan {
 	int64_t mtime_s;
 	bool tar;
 	uint64_t segment; // bytes that one should have
+	uint64_t large_segment; // bytes that parts of a large member should have at least
 	struct lm_member *members;
 	size_t member_count, member_cap;
 	struct lm_part *parts;

@@ -15,6 +15,7 @@ struct lm_worker {
 	struct lm_content_reader reader;
 	struct lm_codec codec;
 	struct lm_buf raw;
+	size_t extra; // bytes that its segment has beyond what one should
 	struct lm_worker *next;
 };
 

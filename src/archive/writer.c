@@ -43,11 +43,14 @@ void
 lm_archive_compressor(const struct lm_archive_options *options, char out[96])
 {
 	enum { MIB = 1024 * 1024, RULE = 3 };
-	char codec[64];
+	char codec[64], larger[32] = "";
 	int level = lm_codec_level(options);
+	unsigned segment = (unsigned)(lm_codec_segment(options->format, level) / MIB),
+		 large = (unsigned)(lm_codec_large_segment(options->format, level) / MIB);
 	lm_codec_describe(options->format, level, codec);
-	(void)snprintf(out, 96, "%s segment %llu MiB rule %d", codec,
-		(unsigned long long)lm_codec_segment(options->format, level) / MIB, RULE);
+	if (large > segment)
+		(void)snprintf(larger, sizeof larger, " large %u MiB", large);
+	(void)snprintf(out, 96, "%s segment %u MiB%s rule %d", codec, segment, larger, RULE);
 }
 
 int
@@ -116,7 +119,7 @@ make_piece(void *context, struct lm_pipeline *pipeline, size_t index, struct lm_
 	if (part->large &&
 		lm_pipeline_wait_turn(pipeline, index, &run->large[part->large_index].turn, part->part_index, err) < 0)
 		return -1;
-	struct lm_worker *worker = lm_crew_take(run->crew, run);
+	struct lm_worker *worker = lm_crew_take(run->crew, run, part);
 	int rc = make_or_reuse(run, worker, pipeline, index, piece, err);
 	lm_crew_give(run->crew, worker);
 	return rc;

@@ -91,6 +91,6 @@ lm_run_make_tar(struct lm_run *run, struct lm_worker *worker, struct lm_pipeline
 	if (part->end_blocks)
 		append_zeros(raw, LM_TAR_END_BYTES);
 	if (!plain)
-		lm_codec_compress(&worker->codec, raw->ptr, raw->len, most_code(&code, raw->len), &piece->bytes);
+		lm_codec_compress(&worker->codec, raw->ptr, raw->len, most_code(&code, raw->len), part->large, &piece->bytes);
 	return 0;
 }

@@ -69,22 +69,23 @@ def path_hash(path):
 
 
 TARGETS = {"tar": 4 * MIB, "tar.gz": 4 * MIB, "tar.xz": 16 * MIB, "tar.zst": 8 * MIB}
+LARGE = {"tar.zst": 20 * MIB}  # else the same
 
 
-def part_length(size, target):
+def part_length(size, large):
     """Of the parts of a large member: as many as it has room for, of equal length in whole blocks, the last one shorter."""
-    count = size // target
+    count = max(1, size // large)
     return -(-size // (count * 512)) * 512
 
 
-def cuts(members, target):
+def cuts(members, target, large=None):
     """The rule as the document has it. members: (path in the layer, bytes in the tar stream).
     Returns [(content offset, index of the first member that begins, members that begin)]."""
-    out, filled = [], None
+    out, filled, large = [], None, large or target
     offset = 0
     for index, (path, size) in enumerate(members):
         if size > target * 3 // 2:
-            for at in range(0, size, part_length(size, target)):
+            for at in range(0, size, part_length(size, large)):
                 out.append([offset + at, index + (at > 0), int(at == 0)])
             filled = None
         else:
@@ -111,7 +112,7 @@ def sizes(path):
 def test_cuts_follow_the_rule(archive, format):
     _, result = archive(format)
     got = [[segment["content_offset"], segment["first_entry"], segment["entry_count"]] for segment in result["segments"]]
-    assert got == cuts(sizes(archive("tar")[0]), TARGETS[format])
+    assert got == cuts(sizes(archive("tar")[0]), TARGETS[format], LARGE.get(format))
 
 
 @pytest.mark.parametrize("format", TARGETS)
@@ -122,6 +123,22 @@ def test_digests_follow_the_rule(archive, format):
     for segment in result["segments"]:
         begin, end = segment["content_offset"], segment["content_offset"] + segment["content_size"]
         assert segment["digest"] == segment_rule.segment_digest(members, begin, end, result["content_size"], TARGETS[format])
+
+
+@pytest.mark.parametrize("level, target, large", [("8", 8, 20), ("7", 8, 20), ("12", 8, 20), ("6", 8, 8), ("13", 8, 8)])
+def test_parts_of_large_files_of_zst(write, tmp_path, level, target, large):
+    """Where searching is deep but not slow they are larger: at least 20 MiB, where the file has as much."""
+    members = {"begin": b"b" * 100_000, "large/13": trees.text(1, MIB) * 13, "large/39": trees.text(2, MIB) * 39,
+        "large/61": trees.text(3, MIB) * 61, "small": b"s" * 1000}
+    trees.write(tmp_path / "tree", members)
+    options = ["--prefix", trees.PREFIX]
+    result = write(tmp_path / "tree", tmp_path / "a", "--format", "tar.zst", "--level", level, *options).json()
+    plain = write(tmp_path / "tree", tmp_path / "plain", "--format", "tar", *options).json()
+    got = [[segment["content_offset"], segment["first_entry"], segment["entry_count"]] for segment in result["segments"]]
+    assert got == cuts(sizes(tmp_path / "plain"), target * MIB, large * MIB)
+    assert len(got) == {20: 1 + 1 + 1 + 3 + 1, 8: 1 + 1 + 4 + 7 + 1}[large]
+    with subprocess.Popen(["zstd", "-dcq", tmp_path / "a"], stdout=subprocess.PIPE) as zstd:
+        assert hashlib.file_digest(zstd.stdout, "sha256").hexdigest() == plain["digest"]
 
 
 def test_zip_segments(archive):

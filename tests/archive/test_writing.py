@@ -104,7 +104,7 @@ def pkg_config(name):
 
 
 @pytest.mark.parametrize("format, library, rest", [
-    ("tar.zst", "zstd", "level 8 wide 4 segment 8 MiB rule 3"),
+    ("tar.zst", "zstd", "level 8 wide 4 segment 8 MiB large 20 MiB rule 3"),
     ("tar.xz", "liblzma", "level 6 segment 16 MiB rule 3"),
     ("tar.gz", "libdeflate", "level 6 segment 4 MiB rule 3"),
     ("zip", "libdeflate", f"and zlib {zlib.ZLIB_RUNTIME_VERSION} level 6 segment 4 MiB rule 3"),
