@@ -157,8 +157,8 @@ work(void *unused)
 			hash(at, piece->size);
 			at += piece->size;
 		}
-		bool large = size > segment; // one member
-		size_t parts = large ? (size + large_segment - 1) / large_segment : 1, most = (size + parts - 1) / parts;
+		bool large = size > segment + segment / 2; // one member, cut as lamina does
+		size_t parts = large && size > large_segment ? size / large_segment : 1, most = (size + parts - 1) / parts;
 		for (size_t done = 0; done < size; done += most)
 			compress_and_write(&codec, &out, raw + done, size - done < most ? size - done : most, large);
 		free(raw);
