@@ -60,7 +60,7 @@ uint64_t
 lm_codec_segment(enum lm_format format, int level)
 {
 	if (format == LM_FORMAT_TAR_ZST)
-		return (level < ZSTD_LARGE_FROM ? 8 : 96) * MIB;
+		return (level < ZSTD_LARGE_FROM ? 6 : 96) * MIB;
 	if (format == LM_FORMAT_TAR_XZ)
 		return (level < XZ_LARGE_FROM ? 16 : 32) * MIB;
 	return 4 * MIB;
@@ -70,7 +70,7 @@ uint64_t
 lm_codec_large_segment(enum lm_format format, int level)
 {
 	if (format == LM_FORMAT_TAR_ZST && level >= ZSTD_WIDE_FROM && level <= ZSTD_SHORT_UNTIL)
-		return 20 * MIB;
+		return 22 * MIB;
 	return lm_codec_segment(format, level);
 }
 

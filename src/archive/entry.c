@@ -343,13 +343,13 @@ lm_entries_check_windows(const struct lm_entries *entries, struct lm_err *err)
 static void
 append_quoted(struct lm_buf *line, const char *text)
 {
-	for (; *text != '\0'; text++) {
-		if (*text == ' ')
-			lm_buf_text(line, "%20");
-		else if (*text == '%')
-			lm_buf_text(line, "%25");
-		else
-			lm_buf_byte(line, *text);
+	for (;; text++) {
+		size_t plain = strcspn(text, " %");
+		lm_buf_append(line, text, plain);
+		text += plain;
+		if (*text == '\0')
+			return;
+		lm_buf_text(line, *text == ' ' ? "%20" : "%25");
 	}
 }
 

@@ -71,7 +71,7 @@ struct lm_archive_result {
 	struct lm_digest digest; // of the archive
 	uint64_t content_size; // bytes of the uncompressed tar stream (zip: sum of file sizes)
 	uint64_t entry_count; // as `tar -t` lists them: folders count
-	char compressor[96]; // "zstd 1.5.4 level 8 wide 4 segment 8 MiB large 20 MiB rule 3"
+	char compressor[96]; // "zstd 1.5.4 level 8 wide 4 segment 6 MiB large 22 MiB rule 3"
 	struct lm_segment *segments; // yours to lm_free
 	size_t segment_count;
 	size_t reused_count; // of those, how many were in the cache

@@ -87,7 +87,7 @@ def test_options_out_of_range(write, tmp_path, options, text):
     assert sorted(os.listdir(tmp_path)) == ["tree"]
 
 
-@pytest.mark.parametrize("format, least, most", [("tar.zst", (1, "", 8), (22, " wide", 96)), ("tar.xz", (0, "", 16), (9, "", 32)),
+@pytest.mark.parametrize("format, least, most", [("tar.zst", (1, "", 6), (22, " wide", 96)), ("tar.xz", (0, "", 16), (9, "", 32)),
     ("tar.gz", (1, "", 4), (12, "", 4)), ("zip", (1, "", 4), (12, "", 4))])
 def test_levels(write, tmp_path, format, least, most):
     """The level, how it is done and the size of segments are recorded."""
@@ -104,7 +104,7 @@ def pkg_config(name):
 
 
 @pytest.mark.parametrize("format, library, rest", [
-    ("tar.zst", "zstd", "level 8 wide 4 segment 8 MiB large 20 MiB rule 3"),
+    ("tar.zst", "zstd", "level 8 wide 4 segment 6 MiB large 22 MiB rule 3"),
     ("tar.xz", "liblzma", "level 6 segment 16 MiB rule 3"),
     ("tar.gz", "libdeflate", "level 6 segment 4 MiB rule 3"),
     ("zip", "libdeflate", f"and zlib {zlib.ZLIB_RUNTIME_VERSION} level 6 segment 4 MiB rule 3"),
@@ -123,7 +123,7 @@ def test_compressor(write, tmp_path, format, library, rest):
         assert version == pkg_config("libdeflate")
 
 
-@pytest.mark.parametrize("format, fast, most", [("tar.zst", "level 3 segment 8", "level 17 wide 3 segment 96"),
+@pytest.mark.parametrize("format, fast, most", [("tar.zst", "level 3 segment 6", "level 17 wide 3 segment 96"),
     ("tar.xz", "level 1 segment 16", "level 9 segment 32"), ("tar.gz", "level 1 segment 4", "level 12 segment 4"),
     ("zip", "level 1 segment 4", "level 12 segment 4"), ("tar", "none segment 4", "none segment 4")])
 def test_named_levels(write, tmp_path, format, fast, most):

@@ -65,7 +65,7 @@ def test_fields(published, layers, name):
     layer = dict(layers[name])
     computed = {key: layer.pop(key) for key in COMPUTED}
     assert set(computed["archive_hashes"]) == {"sha256"}
-    assert re.fullmatch(r"zstd \d+\.\d+\.\d+ level 8 wide 4 segment 8 MiB large 20 MiB rule \d+", computed["compressor"])
+    assert re.fullmatch(r"zstd \d+\.\d+\.\d+ level 8 wide 4 segment 6 MiB large 22 MiB rule \d+", computed["compressor"])
     for key in ("content_hash", "inputs_hash", "requirements_hash"):
         assert re.fullmatch("sha256:[0-9a-f]{64}", computed[key])
     assert all(type(computed[key]) is int for key in ("archive_size", "content_size", "entry_count"))
@@ -172,7 +172,7 @@ def test_segments(published, layers, name):
             stdout=subprocess.PIPE).stdout
         assert part == plain[content:content + segment["content_size"]]
         assert segment["content_hash"] == "sha256:" + segment_rule.segment_digest(
-            members, content, content + len(part), len(plain), 8 << 20)
+            members, content, content + len(part), len(plain), 6 << 20)
         offset, content, entry = offset + segment["size"], content + len(part), entry + segment["entry_count"]
     assert (offset, content, entry) == (len(archive), len(plain), layer["entry_count"])
 
