@@ -517,7 +517,8 @@ run_item(void *context, size_t index, struct lm_err *err)
 	return lm_stage_make(item->folder, err) < 0 ? -1 : make_item(run, item, err);
 }
 
-// Several layers at once, so that one that ends leaves no processor idle: their threads share `jobs` workers.
+// Several layers at once, so that one that ends leaves no processor idle, and the large segments of the next one are seen in time to go
+// first: their threads share `jobs` workers.
 static int
 run_items(struct run *run, struct lm_err *err)
 {
@@ -539,8 +540,8 @@ run_items(struct run *run, struct lm_err *err)
 	for (size_t i = 0; i < run->order_count; i++)
 		works[i] = run->order[i]->work;
 	run->crew = lm_crew_new(jobs);
-	return lm_work_plan_run(&run->plan, works, run->order_count, nullptr, jobs < LAYERS_AT_ONCE ? jobs : LAYERS_AT_ONCE,
-		run_item, run, err);
+	return lm_work_plan_run(
+		&run->plan, works, run->order_count, nullptr, jobs == 1 ? 1 : LAYERS_AT_ONCE, run_item, run, err);
 }
 
 // A run that failed leaves nothing behind but what was there before.
