@@ -84,9 +84,11 @@ struct extract_segment {
 // What the archive is, and its segments if it has some that can be decompressed each on its own. None: EXTRACT_NONE.
 //   segments  yours to lm_free
 enum extract_format extract_find(const struct lm_map *map, struct extract_segment **segments, size_t *count);
+// Told now and then while a large segment is decompressed: its first `len` bytes are there, and stay as they are.
+typedef void extract_ready(void *context, size_t len);
 // False: it is damaged, or no segment after all.
-bool extract_decode(
-	enum extract_format format, const struct lm_map *map, const struct extract_segment *segment, unsigned char *out);
+bool extract_decode(enum extract_format format, const struct lm_map *map, const struct extract_segment *segment,
+	unsigned char *out, extract_ready *ready, void *context);
 
 // Do all members of a gzip file decompress, and have their checksums? (also false when interrupted)
 bool extract_gzip_is_whole(const struct lm_map *map);
@@ -100,10 +102,12 @@ struct extract_memory {
 
 // Pages that were used before are used again: the system need not clear them once more. Who calls holds a lock.
 struct extract_pages {
-	struct extract_memory idle[4];
+	struct extract_memory idle[16];
 	size_t idle_count;
 };
-unsigned char *extract_pages_take(struct extract_pages *pages, size_t len); // null: there is no memory
+//   idle_max  bytes of what is not used now that may stay
+// Null: there is no memory.
+unsigned char *extract_pages_take(struct extract_pages *pages, size_t len, size_t idle_max);
 void extract_pages_give(struct extract_pages *pages, unsigned char *ptr, size_t len);
 void extract_pages_release(struct extract_pages *pages);
 // A part of an archive was read and counts no longer as memory of ours.
@@ -137,12 +141,18 @@ struct extract_members {
 void extract_members_init(
 	struct extract_members *members, const struct lm_extract_source *source, const struct lm_unpack_limits *limits);
 void extract_members_release(struct extract_members *members);
+// What is there of a segment.
+struct extract_span {
+	const unsigned char *bytes;
+	size_t len, at; // at: how far its members were read
+	bool more; // it is being decompressed, and len will be larger
+	bool last; // it is the last segment of the archive
+};
 typedef void extract_emit(void *context, const struct extract_item *item);
-// Go through the members of the next segment and emit what is to be written.
-//   whole  this is the last one
+// Go through the members of the next segment, as far as they are there, and emit what is to be written.
 // 0: done; 1: this is not as lamina writes it, or must be refused: another reader shall look at it; -1: the system refused.
-[[nodiscard]] int extract_tar(struct extract_members *members, const unsigned char *bytes, size_t len, bool whole,
-	extract_emit *emit, void *context, struct lm_err *err);
+[[nodiscard]] int extract_tar(
+	struct extract_members *members, struct extract_span *span, extract_emit *emit, void *context, struct lm_err *err);
 [[nodiscard]] int extract_zip(
 	struct extract_members *members, const struct lm_zip *zip, extract_emit *emit, void *context, struct lm_err *err);
 [[nodiscard]] int extract_member(

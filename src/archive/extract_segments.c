@@ -7,12 +7,16 @@
 #include <lzma.h>
 #include <string.h>
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY // ZSTD_d_stableOutBuffer: the same since 1.4.6
 #include <zstd.h>
 
 enum {
 	XZ_MEMORY_MAX_BYTES = 80 << 20, // of a decoder: a dictionary of 64 MiB is more than ours have
 	TAR_SEGMENT_BYTES = 8 << 20,
 	GZIP_LEAST_BYTES = 18,
+	ZSTD_PIECE_BYTES = 256 << 10, // of what is compressed
+	READY_BYTES = 4 << 20,        // that are told as ready
+	READY_FROM = 4 * READY_BYTES, // smaller segments are decompressed in one call
 };
 
 struct found {
@@ -52,10 +56,39 @@ find_zst(struct found *found)
 }
 
 static bool
-decode_zst(const unsigned char *from, const struct extract_segment *segment, unsigned char *out)
+decode_zst_in_pieces(ZSTD_DCtx *codec, const unsigned char *from, const struct extract_segment *segment, unsigned char *out,
+	extract_ready *ready, void *context)
 {
-	size_t got = ZSTD_decompress(out, segment->content_size, from, segment->size);
-	return !ZSTD_isError(got) && got == segment->content_size;
+	ZSTD_inBuffer in = { from, 0, 0 };
+	ZSTD_outBuffer to = { out, segment->content_size, 0 };
+	size_t left = 1, told = 0;
+	while (left > 0 && in.pos < segment->size) {
+		in.size = segment->size - in.pos < ZSTD_PIECE_BYTES ? segment->size : in.pos + ZSTD_PIECE_BYTES;
+		left = ZSTD_decompressStream(codec, &to, &in);
+		if (ZSTD_isError(left))
+			return false;
+		if (to.pos - told >= READY_BYTES)
+			ready(context, told = to.pos);
+	}
+	return left == 0 && in.pos == segment->size && to.pos == segment->content_size;
+}
+
+// What is ready stays where it is (ZSTD_d_stableOutBuffer), so that no window is kept besides, however large the frame says it is.
+static bool
+decode_zst(const unsigned char *from, const struct extract_segment *segment, unsigned char *out, extract_ready *ready,
+	void *context)
+{
+	enum { WINDOW_LOG_MAX = 31 };
+	if (segment->content_size < READY_FROM) {
+		size_t got = ZSTD_decompress(out, segment->content_size, from, segment->size);
+		return !ZSTD_isError(got) && got == segment->content_size;
+	}
+	ZSTD_DCtx *codec = ZSTD_createDCtx();
+	bool good = codec != nullptr && !ZSTD_isError(ZSTD_DCtx_setParameter(codec, ZSTD_d_stableOutBuffer, 1)) &&
+		!ZSTD_isError(ZSTD_DCtx_setParameter(codec, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)) &&
+		decode_zst_in_pieces(codec, from, segment, out, ready, context);
+	(void)ZSTD_freeDCtx(codec);
+	return good;
 }
 
 // ---- xz: streams, each with an index at its end, so that they are found from the last to the first
@@ -252,12 +285,13 @@ extract_find(const struct lm_map *map, struct extract_segment **segments, size_t
 }
 
 bool
-extract_decode(enum extract_format format, const struct lm_map *map, const struct extract_segment *segment, unsigned char *out)
+extract_decode(enum extract_format format, const struct lm_map *map, const struct extract_segment *segment, unsigned char *out,
+	extract_ready *ready, void *context)
 {
 	const unsigned char *from = map->ptr + segment->offset;
 	switch (format) {
 	case EXTRACT_ZST:
-		return decode_zst(from, segment, out);
+		return decode_zst(from, segment, out, ready, context);
 	case EXTRACT_XZ:
 		return decode_xz(from, segment, out);
 	case EXTRACT_GZ:

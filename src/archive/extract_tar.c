@@ -6,7 +6,11 @@
 
 #include <string.h>
 
-enum { PAX_MAX_BYTES = 16384 };
+enum {
+	PAX_MAX_BYTES = 16384,
+	HEADERS_MAX_BYTES = PAX_MAX_BYTES + 2 * LM_TAR_BLOCK,
+	PART_LEAST_BYTES = 4 << 20, // of a file: smaller ones are written at once
+};
 
 void
 extract_members_init(
@@ -201,40 +205,65 @@ other_reader(struct lm_err *err)
 	return 1;
 }
 
-int
-extract_tar(struct extract_members *members, const unsigned char *bytes, size_t len, bool whole, extract_emit *emit,
-	void *context, struct lm_err *err)
+// Must the next step wait until there are more bytes? None does when all are there.
+static bool
+waits(const struct extract_members *members, const struct extract_span *span)
 {
-	for (size_t at = 0; at < len;) {
-		if (members->left > 0) {
-			size_t part = members->left < len - at ? (size_t)members->left : len - at;
-			if (take_bytes(members, bytes + at, part, emit, context, err) < 0)
-				return other_reader(err);
-			at += part;
+	size_t is = span->len - span->at;
+	if (!span->more)
+		return false;
+	if (members->left > 0)
+		return is < members->left && is < PART_LEAST_BYTES;
+	return is < members->padding + HEADERS_MAX_BYTES || span->bytes[span->at + members->padding] == '\0';
+}
+
+static int
+read_padding(struct extract_members *members, struct extract_span *span)
+{
+	size_t is = span->len - span->at, len = members->padding < is ? members->padding : is;
+	if (!is_zero(span->bytes + span->at, len))
+		return 1;
+	span->at += len;
+	members->padding -= len;
+	return 0;
+}
+
+static int
+read_member(struct extract_members *members, struct extract_span *span, extract_emit *emit, void *context, struct lm_err *err)
+{
+	struct header header = {};
+	const unsigned char *bytes = span->bytes + span->at;
+	size_t len = span->len - span->at;
+	if (len < LM_TAR_BLOCK)
+		return 1;
+	if (bytes[0] == '\0') {
+		members->ended = span->last && len == LM_TAR_END_BYTES && is_zero(bytes, len);
+		span->at = span->len;
+		return members->ended ? 0 : 1;
+	}
+	if (!read_header(members, bytes, len, &header))
+		return 1;
+	if (begin_member(members, &header, err) < 0)
+		return other_reader(err);
+	span->at += header.len;
+	bool empty = header.member.type == '0' && header.member.size == 0;
+	return empty && take_bytes(members, span->bytes + span->at, 0, emit, context, err) < 0 ? other_reader(err) : 0;
+}
+
+int
+extract_tar(struct extract_members *members, struct extract_span *span, extract_emit *emit, void *context, struct lm_err *err)
+{
+	int rc = 0;
+	while (rc == 0 && span->at < span->len && !waits(members, span)) {
+		size_t is = span->len - span->at, len = members->left < is ? (size_t)members->left : is;
+		if (len > 0) {
+			rc = take_bytes(members, span->bytes + span->at, len, emit, context, err) < 0 ? other_reader(err) : 0;
+			span->at += len;
 			continue;
 		}
-		size_t padding = members->padding < len - at ? members->padding : len - at;
-		if (!is_zero(bytes + at, padding))
-			return 1;
-		at += padding;
-		members->padding -= padding;
-		if (at == len)
-			break;
-		if (len - at < LM_TAR_BLOCK)
-			return 1;
-		if (bytes[at] == '\0') {
-			members->ended = whole && len - at == LM_TAR_END_BYTES && is_zero(bytes + at, len - at);
-			return members->ended ? 0 : 1;
-		}
-		struct header header = {};
-		if (!read_header(members, bytes + at, len - at, &header))
-			return 1;
-		if (begin_member(members, &header, err) < 0)
-			return other_reader(err);
-		at += header.len;
-		if (header.member.type == '0' && header.member.size == 0 &&
-			take_bytes(members, bytes + at, 0, emit, context, err) < 0)
-			return other_reader(err);
+		rc = read_padding(members, span);
+		if (rc == 0 && span->at < span->len)
+			rc = read_member(members, span, emit, context, err);
 	}
-	return whole ? 1 : 0; // it has no end
+	return rc == 0 && span->last && !span->more && !members->ended ? 1 : rc; // it has no end
 }

@@ -1,5 +1,6 @@
-// Many threads unpack several archives: they decompress segments, whoever has the next one in order goes through its members, and
-// what these say is written by whoever is free. Writing comes first, since it gives memory back.
+// Many threads unpack several archives: they decompress segments, whoever has the next one in order goes through its members, also
+// while it is being decompressed, and what these say is written by whoever is free. Writing comes first, since it gives memory back;
+// hashing last, since it needs none.
 #include "archive/extract_parts.h"
 
 #include "os/cancel.h"
@@ -10,7 +11,7 @@
 enum {
 	BATCH_ITEMS = 64,
 	BATCH_BYTES = 2 << 20,
-	MEMORY_MAX_BYTES = 256 << 20, // of segments that are decompressed or being written
+	MEMORY_MAX_BYTES = 240 << 20, // of segments that are decompressed or being written, and of pages kept for others
 };
 
 struct batch {
@@ -25,8 +26,7 @@ struct batch {
 // What can be begun at any time, in order.
 struct task {
 	struct extract_job *job;
-	struct extract_segment *segment; // to decompress; null: the digest of the archive, or the members of a zip
-	bool digest;
+	struct extract_segment *segment; // to decompress; null: the members of a zip
 };
 
 struct work {
@@ -34,6 +34,8 @@ struct work {
 	pthread_cond_t changed;
 	struct task *tasks;
 	size_t task_count, next_task;
+	struct extract_job **digests; // archives to be hashed, when there is no memory for a task, or none is left
+	size_t digest_count, next_digest;
 	struct batch *first, *last; // to be written
 	size_t busy; // threads that may bring more of it
 	size_t memory_bytes; // in use
@@ -61,6 +63,13 @@ memory_of(const struct extract_segment *segment)
 	return segment->content_size + segment->memory_bytes;
 }
 
+static unsigned char *
+take_pages(struct work *work, const struct extract_segment *segment)
+{
+	size_t idle_max = work->memory_bytes < MEMORY_MAX_BYTES ? MEMORY_MAX_BYTES - work->memory_bytes : 0;
+	return extract_pages_take(&work->pages, segment->content_size, idle_max);
+}
+
 static void
 give_back(struct work *work, struct extract_segment *segment)
 {
@@ -80,12 +89,17 @@ release(struct work *work, struct extract_segment *segment)
 
 // ---- members
 
+// Of a segment, or of a zip.
 struct reading {
 	struct work *work;
 	struct extract_job *job;
 	struct extract_segment *segment;
+	struct extract_span span;
 	struct batch *batch;
 	size_t items;
+	bool mine; // it is next, and no other thread goes through members of the archive
+	int rc;
+	struct lm_err *err;
 };
 
 static void
@@ -144,35 +158,88 @@ leave(struct work *work, struct extract_job *job)
 	}
 }
 
-static int
-read_segment(struct work *work, struct extract_job *job, struct extract_segment *segment, struct lm_err *err)
+static struct reading
+reading_of(struct work *work, struct extract_job *job, struct extract_segment *segment, struct lm_err *err)
 {
-	struct reading reading = { .work = work, .job = job, .segment = segment };
-	bool whole = segment == &job->segments[job->segment_count - 1];
-	int rc = extract_tar(&job->members, segment->bytes, segment->content_size, whole, emit, &reading, err);
-	push(&reading);
-	return rc;
+	bool last = segment == &job->segments[job->segment_count - 1];
+	return (struct reading){
+		.work = work, .job = job, .segment = segment, .span = { .bytes = segment->bytes, .last = last }, .err = err
+	};
 }
 
-// Go through the members of all segments that are next and ready, unless another thread does. With the mutex held.
+// Go through the members of the first `len` bytes.
+static void
+read_until(struct reading *reading, size_t len)
+{
+	reading->span.len = len;
+	reading->span.more = len < reading->segment->content_size;
+	if (reading->rc == 0)
+		reading->rc = extract_tar(&reading->job->members, &reading->span, emit, reading, reading->err);
+}
+
+// While a segment is decompressed: what it says so far is written meanwhile, if it is next.
+static void
+read_early(void *context, size_t len)
+{
+	struct reading *reading = context;
+	struct extract_job *job = reading->job;
+	(void)pthread_mutex_lock(&reading->work->mutex);
+	if (!reading->mine && !job->reading && &job->segments[job->next] == reading->segment)
+		reading->mine = job->reading = true;
+	(void)pthread_mutex_unlock(&reading->work->mutex);
+	if (reading->mine)
+		read_until(reading, len);
+}
+
+// The rest of a segment that is next, and no thread goes through members but this one. With the mutex held.
+static int
+read_rest(struct reading *reading)
+{
+	struct extract_job *job = reading->job;
+	(void)pthread_mutex_unlock(&reading->work->mutex);
+	read_until(reading, reading->segment->content_size);
+	push(reading);
+	(void)pthread_mutex_lock(&reading->work->mutex);
+	if (reading->rc > 0)
+		leave(reading->work, job);
+	reading->segment->ready = false;
+	job->next++;
+	release(reading->work, reading->segment);
+	return reading->rc;
+}
+
+// Go through the members of all segments that are next and ready. With the mutex held.
 static int
 read_ready(struct work *work, struct extract_job *job, struct lm_err *err)
 {
 	int rc = 0;
-	if (job->reading)
+	while (rc >= 0 && !job->other && job->next < job->segment_count && job->segments[job->next].ready) {
+		struct reading reading = reading_of(work, job, &job->segments[job->next], err);
+		rc = read_rest(&reading);
+	}
+	return rc;
+}
+
+// With the mutex held.
+static int
+read_decompressed(struct reading *reading, bool good)
+{
+	struct extract_job *job = reading->job;
+	reading->segment->ready = true;
+	if (reading->mine && !good)
+		reading->rc = 1;
+	else if (!good && !job->other)
+		leave(reading->work, job);
+	if (!reading->mine && job->other && reading->segment->ready) {
+		reading->segment->ready = false;
+		release(reading->work, reading->segment);
+	}
+	if (!reading->mine && job->reading)
 		return 0;
 	job->reading = true;
-	while (rc >= 0 && !job->other && job->next < job->segment_count && job->segments[job->next].ready) {
-		struct extract_segment *segment = &job->segments[job->next];
-		(void)pthread_mutex_unlock(&work->mutex);
-		rc = read_segment(work, job, segment, err);
-		(void)pthread_mutex_lock(&work->mutex);
-		if (rc > 0)
-			leave(work, job);
-		segment->ready = false;
-		job->next++;
-		release(work, segment);
-	}
+	int rc = reading->mine ? read_rest(reading) : 0;
+	if (rc >= 0)
+		rc = read_ready(reading->work, job, reading->err);
 	job->reading = false;
 	return rc < 0 ? -1 : 0;
 }
@@ -185,25 +252,21 @@ decompress(struct work *work, const struct task *task, struct lm_err *err)
 	struct extract_job *job = task->job;
 	struct extract_segment *segment = task->segment;
 	(void)pthread_mutex_lock(&work->mutex);
-	unsigned char *bytes = job->other ? nullptr : extract_pages_take(&work->pages, segment->content_size + 1);
 	bool wanted = !job->other;
+	segment->bytes = wanted ? take_pages(work, segment) : nullptr;
+	segment->pending = 1;
 	(void)pthread_mutex_unlock(&work->mutex);
-	bool good = bytes != nullptr && extract_decode(job->format, &job->map, segment, bytes);
+	struct reading reading = reading_of(work, job, segment, err);
+	bool there = segment->bytes != nullptr;
+	bool good = there && extract_decode(job->format, &job->map, segment, segment->bytes, read_early, &reading);
 	extract_pages_forget(&job->map, segment->offset, segment->size);
 	(void)pthread_mutex_lock(&work->mutex);
-	segment->bytes = bytes;
-	segment->pending = 1;
-	segment->ready = true;
-	work->memory_bytes -= segment->memory_bytes + (bytes == nullptr ? segment->content_size : 0);
+	work->memory_bytes -= segment->memory_bytes + (there ? 0 : segment->content_size);
 	int rc = 0;
-	if (bytes == nullptr && wanted)
+	if (there)
+		rc = read_decompressed(&reading, good);
+	else if (wanted)
 		rc = lm_err_set(err, LM_E_LIMIT, "out of memory while reading archive '%s'", job->source->path);
-	else if (!good && !job->other)
-		leave(work, job);
-	else if (job->other)
-		segment->ready = false, release(work, segment);
-	else
-		rc = read_ready(work, job, err);
 	(void)pthread_mutex_unlock(&work->mutex);
 	return rc;
 }
@@ -255,12 +318,7 @@ open_zip(struct work *work, struct extract_job *job, struct lm_err *err)
 static int
 run_task(struct work *work, const struct task *task, struct lm_err *err)
 {
-	if (task->segment != nullptr)
-		return decompress(work, task, err);
-	if (!task->digest)
-		return open_zip(work, task->job, err);
-	hash(task->job);
-	return 0;
+	return task->segment != nullptr ? decompress(work, task, err) : open_zip(work, task->job, err);
 }
 
 // ---- writing
@@ -307,35 +365,47 @@ write_batch(struct work *work, struct batch *batch, struct lm_err *err)
 
 // ---- threads
 
+// One of these is set.
+struct turn {
+	struct batch *batch;
+	const struct task *task;
+	struct extract_job *digest;
+};
+
+static bool
+has_memory(const struct work *work, const struct task *task)
+{
+	size_t memory = task->segment == nullptr ? 0 : memory_of(task->segment);
+	return memory == 0 || work->memory_bytes == 0 || work->memory_bytes + memory <= MEMORY_MAX_BYTES;
+}
+
+// With the mutex held. False: there is nothing to do now.
+static bool
+find_turn(struct work *work, struct turn *turn)
+{
+	*turn = (struct turn){};
+	if (work->first != nullptr) {
+		turn->batch = work->first;
+		work->first = work->first->next;
+	} else if (work->next_task < work->task_count && has_memory(work, &work->tasks[work->next_task])) {
+		turn->task = &work->tasks[work->next_task++];
+		work->memory_bytes += turn->task->segment == nullptr ? 0 : memory_of(turn->task->segment);
+	} else if (work->next_digest < work->digest_count) {
+		turn->digest = work->digests[work->next_digest++];
+	} else {
+		return false;
+	}
+	return true;
+}
+
 // Take something to do. False: there is nothing, and nothing will come.
 static bool
-take(struct work *work, struct batch **batch, const struct task **task)
+take(struct work *work, struct turn *turn)
 {
-	*batch = nullptr;
-	*task = nullptr;
+	bool found = false;
 	(void)pthread_mutex_lock(&work->mutex);
-	for (;;) {
-		if (work->failed || lm_cancel_requested())
-			break;
-		if (work->first != nullptr) {
-			*batch = work->first;
-			work->first = work->first->next;
-			break;
-		}
-		const struct task *next = work->next_task < work->task_count ? &work->tasks[work->next_task] : nullptr;
-		size_t memory = next == nullptr || next->segment == nullptr ? 0 : memory_of(next->segment);
-		if (next != nullptr &&
-			(memory == 0 || work->memory_bytes == 0 || work->memory_bytes + memory <= MEMORY_MAX_BYTES)) {
-			*task = next;
-			work->next_task++;
-			work->memory_bytes += memory;
-			break;
-		}
-		if (work->busy == 0)
-			break;
+	while (!work->failed && !lm_cancel_requested() && !(found = find_turn(work, turn)) && work->busy > 0)
 		(void)pthread_cond_wait(&work->changed, &work->mutex);
-	}
-	bool found = *batch != nullptr || *task != nullptr;
 	work->busy += found ? 1 : 0;
 	if (!found)
 		(void)pthread_cond_broadcast(&work->changed);
@@ -344,14 +414,24 @@ take(struct work *work, struct batch **batch, const struct task **task)
 }
 
 static int
+run_turn(struct work *work, const struct turn *turn, struct lm_err *err)
+{
+	if (turn->batch != nullptr)
+		return write_batch(work, turn->batch, err);
+	if (turn->task != nullptr)
+		return run_task(work, turn->task, err);
+	hash(turn->digest);
+	return 0;
+}
+
+static int
 run_thread(void *context, size_t index, struct lm_err *err)
 {
 	struct work *work = context;
-	struct batch *batch = nullptr;
-	const struct task *task = nullptr;
+	struct turn turn;
 	(void)index;
-	while (take(work, &batch, &task)) {
-		if ((batch != nullptr ? write_batch(work, batch, err) : run_task(work, task, err)) < 0)
+	while (take(work, &turn)) {
+		if (run_turn(work, &turn, err) < 0)
 			record(work, err);
 		(void)pthread_mutex_lock(&work->mutex);
 		work->busy--;
@@ -361,17 +441,18 @@ run_thread(void *context, size_t index, struct lm_err *err)
 	return 0;
 }
 
-// Digests and zips first: they take longest.
+// Zips first: they take longest.
 static void
 list_tasks(struct work *work, struct extract_job *jobs, size_t count)
 {
-	size_t most = 2 * count;
+	size_t most = count;
 	for (size_t i = 0; i < count; i++)
 		most += jobs[i].segment_count;
 	work->tasks = lm_alloc_array(most, sizeof *work->tasks);
+	work->digests = lm_alloc_array(count, sizeof(struct extract_job *));
 	for (size_t i = 0; i < count; i++) {
 		if (jobs[i].source->has_digest)
-			work->tasks[work->task_count++] = (struct task){ .job = &jobs[i], .digest = true };
+			work->digests[work->digest_count++] = &jobs[i];
 		if (jobs[i].format == EXTRACT_ZIP)
 			work->tasks[work->task_count++] = (struct task){ .job = &jobs[i] };
 	}
@@ -393,6 +474,7 @@ release_work(struct work *work, struct extract_job *jobs, size_t count)
 			give_back(work, &jobs[i].segments[s]);
 	extract_pages_release(&work->pages);
 	lm_free(work->tasks);
+	lm_free(work->digests);
 	(void)pthread_cond_destroy(&work->changed);
 	(void)pthread_mutex_destroy(&work->mutex);
 }

@@ -337,6 +337,79 @@ def test_no_segments(run_lamina, tmp_path, case):
     assert (tmp_path / "out" / "top" / "file").read_bytes() == data
 
 
+# ---- a segment of 16 MiB or more is read and written while it is decompressed: here one that has all
+
+@pytest.fixture(scope="module")
+def crowd():
+    """Files of all sizes with names that need headers of all sizes, so that what is there for now ends anywhere."""
+    text = trees.text(1, 100_000)
+    files = {f"{n:04}": text[n:n + n * 7919 % 90_000] for n in range(400)}
+    files |= {f"d{n % 7}/" + trees.path_of(60 + n) + f"{n:04}": text[n:n + n * 7919 % 1500] for n in range(400)}
+    return files | {"z1": bytes(1), "z2": trees.repeated(1, 9 << 20), "z3": b"", "z4": trees.repeated(2, 5 << 20), "z5": b"the last"}
+
+
+@pytest.fixture(scope="module")
+def crowd_tar(crowd, tool, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crowd")
+    subprocess.run([tool("archive_tool"), "--format", "tar", "--prefix", trees.PREFIX, "--mtime", str(trees.MTIME),
+        trees.write(folder / "tree", crowd), folder / "crowd.tar"], check=True, capture_output=True)
+    return (folder / "crowd.tar").read_bytes()
+
+
+def unpack_frame(run_lamina, tmp_path, data, files, jobs):
+    """The number of segments, when all is there."""
+    (tmp_path / "one.zst").write_bytes(zstd_file(data))
+    done = unpack(run_lamina, "--json", "--jobs", str(jobs), "-C", tmp_path / "out", tmp_path / "one.zst").json()["unpacked"]
+    got, times = trees.snapshot(tmp_path / "out")
+    assert trees.differences(got, trees.expected(files)) == []
+    assert {path for path, mtime in times.items() if mtime != trees.MTIME} == set()
+    return done[0]["segments"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 8])
+def test_a_large_frame(crowd, crowd_tar, run_lamina, tmp_path, jobs):
+    assert unpack_frame(run_lamina, tmp_path, crowd_tar, crowd, jobs) == 1
+
+
+def test_a_large_frame_of_nasty_names(nasty, archive, run_lamina, tmp_path):
+    assert unpack_frame(run_lamina, tmp_path, archive("tar")[0].read_bytes(), nasty, 2) == 1
+
+
+@pytest.mark.parametrize("before", [0, 512, 1024, 1536])
+def test_what_is_there_ends_in_a_header(write, run_lamina, tmp_path, before):
+    """A block of zstd has 128 KiB: at each multiple of it so much of the three blocks of a header is behind it."""
+    block, header = 128 << 10, 3 * 512  # the first is behind that of the folder
+    text = trees.text(1, block)
+    files = {f"{n:03}{'x' * 200}": text[:block - header - (0 if n else 512 + before)] for n in range(180)}
+    write(trees.write(tmp_path / "tree", files), tmp_path / "one.tar", "--format", "tar", "--prefix", trees.PREFIX, "--mtime",
+        str(trees.MTIME)).ok()
+    data = (tmp_path / "one.tar").read_bytes()
+    assert data[20 * block - before + 257:].startswith(b"ustar\x0000") and len(data) == 180 * block - before + 1024
+    assert unpack_frame(run_lamina, tmp_path, data, files, 2) == 1
+
+
+@pytest.mark.parametrize("jobs", [1, 8])
+def test_a_large_frame_with_an_odd_header(crowd, crowd_tar, run_lamina, tmp_path, jobs):
+    """When half of it is written the other reader takes over."""
+    odd = patched(crowd_tar, crowd_tar.index(b"layer/0300\0"), ODD["mode-in-spaces"])
+    assert unpack_frame(run_lamina, tmp_path, odd, crowd, jobs) == 0
+
+
+@pytest.mark.parametrize("hurt, text", [("bit", "entry 'layer/z4' cannot be read: Zstd decompression failed: "),
+    ("cut", "entry 'layer/z4' cannot be read: Truncated "), ("short", "it has no end mark")])
+@pytest.mark.parametrize("jobs", [1, 8])
+def test_a_large_frame_that_is_damaged(crowd_tar, run_lamina, tmp_path, jobs, hurt, text):
+    """Near its end, when the most of it is written: nothing stays."""
+    packed = bytearray(zstd_file(crowd_tar[:-1024] if hurt == "short" else crowd_tar))
+    if hurt == "bit":
+        packed[-4] ^= 1  # of the checksum
+    (tmp_path / "one.zst").write_bytes(packed[:-40] if hurt == "cut" else packed)
+    done = unpack(run_lamina, "--jobs", str(jobs), "-C", "out", "one.zst", cwd=tmp_path)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith(f"lamina: 'one.zst' is not a usable archive: {text}"), done
+    assert left(tmp_path / "out") == []
+
+
 @pytest.mark.parametrize("data", [b"\xfd7zXZ\0\0\4", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", lzma.compress(tar_of(b"data"))[:-20] + bytes(8) + lzma.compress(tar_of(b"data"))[-12:]],
     ids=["short-xz", "short-gzip", "xz-index"])
 def test_broken_segments(run_lamina, tmp_path, data):
