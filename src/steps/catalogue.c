@@ -3,7 +3,11 @@
 #include "db/db.h"
 #include "os/clock.h"
 #include "os/dir.h"
+#include "os/file.h"
 #include "os/path.h"
+
+// What was published at the same place after it. Ids go up: a row that is recorded again gets a new one.
+#define LATER "EXISTS (SELECT 1 FROM artifacts AS later WHERE later.place = artifacts.place AND later.id > artifacts.id)"
 
 static const char *const migrations[] = {
 	"CREATE TABLE artifacts ("
@@ -28,11 +32,9 @@ record(struct lm_db *db, const struct lm_artifact *artifact, const char *now, st
 {
 	struct lm_stmt *stmt = nullptr;
 	if (lm_db_prepare(db,
-		    "INSERT INTO artifacts (layer, install_target, platform, place, archive_digest, content_hash, inputs_hash,"
-		    " size_bytes, archive_build, lock_version, published_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		    " ON CONFLICT (place, archive_digest) DO UPDATE SET inputs_hash = excluded.inputs_hash,"
-		    " archive_build = excluded.archive_build, lock_version = excluded.lock_version,"
-		    " published_at = excluded.published_at",
+		    "INSERT OR REPLACE INTO artifacts (layer, install_target, platform, place, archive_digest, content_hash,"
+		    " inputs_hash, size_bytes, archive_build, lock_version, published_at)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		    &stmt, err) < 0)
 		return -1;
 	lm_stmt_bind_text(stmt, 1, artifact->layer);
@@ -57,7 +59,7 @@ is_recorded(struct lm_db *db, const struct lm_artifact *artifact, bool *recorded
 	struct lm_stmt *stmt = nullptr;
 	if (lm_db_prepare(db,
 		    "SELECT 1 FROM artifacts WHERE place = ? AND archive_digest = ? AND inputs_hash = ? AND archive_build = ?"
-		    " AND lock_version = ?",
+		    " AND lock_version = ? AND NOT " LATER,
 		    &stmt, err) < 0)
 		return -1;
 	lm_stmt_bind_text(stmt, 1, artifact->place);
@@ -92,18 +94,101 @@ record_missing(struct lm_db *db, const struct lm_artifact *artifacts, size_t cou
 	return begun ? lm_db_commit(db, err) : 0;
 }
 
+static char *
+catalogue_path(const char *state_folder)
+{
+	return lm_path_join(state_folder, "catalogue.sqlite");
+}
+
+static int
+open_catalogue(struct lm_db **db, const char *path, struct lm_err *err)
+{
+	return lm_db_open(db, path, migrations, LM_COUNT(migrations), err);
+}
+
 int
 lm_catalogue_record(const struct lm_project *project, const struct lm_artifact *artifacts, size_t count, struct lm_err *err)
 {
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
-	LM_AUTO(lm_free_ptr) char *path = lm_path_join(project->settings.state_folder, "catalogue.sqlite");
+	LM_AUTO(lm_free_ptr) char *path = catalogue_path(project->settings.state_folder);
 	if (count == 0)
 		return 0;
-	if (lm_dir_make(project->settings.state_folder, err) < 0 ||
-		lm_db_open(&db, path, migrations, LM_COUNT(migrations), err) < 0)
+	if (lm_dir_make(project->settings.state_folder, err) < 0 || open_catalogue(&db, path, err) < 0)
 		return lm_err_wrap(err, "opening the catalogue");
 	if (record_missing(db, artifacts, count, err) == 0)
 		return 0;
 	lm_db_rollback(db);
 	return lm_err_wrap(err, "writing the catalogue");
+}
+
+static enum lm_artifact_state
+state_of(const struct lm_artifact *artifact, bool replaced)
+{
+	struct lm_file_info info = {};
+	struct lm_err ignored = {};
+	if (replaced)
+		return LM_ARTIFACT_REPLACED;
+	bool there =
+		lm_file_info(artifact->place, &info, &ignored) == 0 && info.is_file && info.size_bytes == artifact->size_bytes;
+	return there ? LM_ARTIFACT_PUBLISHED : LM_ARTIFACT_GONE;
+}
+
+// Of a row of the query below. LM_E_INTEGRITY when it is none that we wrote.
+static int
+read_row(struct lm_stmt *stmt, struct lm_arena *arena, struct lm_catalogued *out, struct lm_err *err)
+{
+	enum { TEXTS = 8, DIGEST = 6, SIZE = 8, BUILD, LOCK, REPLACED };
+	struct lm_artifact *artifact = &out->artifact;
+	const char **texts[TEXTS] = { &artifact->layer, &artifact->install_target, &artifact->platform, &artifact->place,
+		&artifact->content_hash, &artifact->inputs_hash, nullptr, &out->published_at };
+	for (int i = 0; i < TEXTS; i++)
+		if (i != DIGEST)
+			*texts[i] = lm_arena_strdup(arena, lm_stmt_text(stmt, i));
+	if (!lm_digest_parse(lm_str_of(lm_stmt_text(stmt, DIGEST)), &artifact->archive_digest))
+		return lm_err_set(err, LM_E_INTEGRITY, "the row of '%s' has no digest; remove the file", artifact->place);
+	artifact->size_bytes = (uint64_t)lm_stmt_i64(stmt, SIZE);
+	artifact->archive_build = (uint64_t)lm_stmt_i64(stmt, BUILD);
+	artifact->lock_version = (uint64_t)lm_stmt_i64(stmt, LOCK);
+	out->state = state_of(artifact, lm_stmt_i64(stmt, REPLACED) != 0);
+	return 0;
+}
+
+static int
+read_rows(struct lm_db *db, struct lm_catalogue *out, struct lm_err *err)
+{
+	struct lm_stmt *stmt = nullptr;
+	int rc = lm_db_prepare(db,
+		"SELECT layer, install_target, platform, place, content_hash, inputs_hash, archive_digest, published_at,"
+		" size_bytes, archive_build, lock_version, " LATER " FROM artifacts ORDER BY layer, platform, id DESC",
+		&stmt, err);
+	while (rc >= 0 && (rc = lm_stmt_step(stmt, err)) == 1) {
+		lm_grow(out->items, out->count, out->cap);
+		rc = read_row(stmt, &out->arena, &out->items[out->count++], err);
+	}
+	lm_stmt_done(stmt);
+	return rc;
+}
+
+int
+lm_catalogue_read(const char *state_folder, struct lm_catalogue *out, struct lm_err *err)
+{
+	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
+	LM_AUTO(lm_free_ptr) char *path = catalogue_path(state_folder);
+	*out = (struct lm_catalogue){};
+	if (!lm_file_exists(path))
+		return 0;
+	if (open_catalogue(&db, path, err) < 0)
+		return lm_err_wrap(err, "opening the catalogue");
+	if (read_rows(db, out, err) == 0)
+		return 0;
+	lm_catalogue_release(out);
+	return lm_err_wrap(err, "reading the catalogue '%s'", path);
+}
+
+void
+lm_catalogue_release(struct lm_catalogue *catalogue)
+{
+	lm_free(catalogue->items);
+	lm_arena_release(&catalogue->arena);
+	*catalogue = (struct lm_catalogue){};
 }

@@ -51,7 +51,7 @@ def test_nothing_is_left_behind(small, text, private_environment):
     assert snapshot(small.spec.parent) == before[1] and snapshot(small.out) == expected
     assert list((small.store / "tmp").iterdir()) == []
     catalogue = private_environment / "home/.local/state/lamina/catalogue.sqlite"
-    assert not catalogue.exists() or sqlite3.connect(catalogue).execute("select count(*) from artifact").fetchone() == (0,)
+    assert not catalogue.exists() or sqlite3.connect(catalogue).execute("select count(*) from artifacts").fetchone() == (0,)
 
 
 def test_different(small, text):

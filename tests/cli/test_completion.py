@@ -8,7 +8,7 @@ import pytest
 
 from terminal import terminal
 
-COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack"]
+COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack", "artifacts"]
 PLATFORMS = ["all", "linux_aarch64", "linux_x86_64", "macosx_arm64", "macosx_x86_64", "win_amd64", "win_arm64"]
 FORMATS = ["tar", "tar.gz", "tar.xz", "tar.zst", "zip"]
 

@@ -7,7 +7,7 @@ import pytest
 
 import paths
 
-COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack"]
+COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack", "artifacts"]
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "SEE ALSO"]
 # of tests and of the system, not of users
 INTERNAL = {"LAMINA_KILL_POINT", "LAMINA_KILL_TRACE", "TMPDIR"}

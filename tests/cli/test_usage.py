@@ -2,9 +2,9 @@
 
 import pytest
 
-COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack"]
+COMMANDS = ["lock", "build", "publish", "local-export", "show", "check", "diff", "store", "unpack", "artifacts"]
 
-ARGUMENTS = {"diff": "A B", "store": "size|verify|gc", "unpack": "ARCHIVE..."}
+ARGUMENTS = {"diff": "A B", "store": "size|verify|gc", "unpack": "ARCHIVE...", "artifacts": "[SPEC]"}
 # arguments -> what is said behind "lamina: "
 WRONG = {
     "no command": ([], "a command is missing; 'lamina --help' lists them"),
@@ -111,6 +111,7 @@ Commands:
   diff          compare two archives, published folders or manifests
   store         how large the store is; check its bytes; make it smaller
   unpack        unpack published archives, all of them or none
+  artifacts     list what was published from this machine, and what is missing
   completion    print the completion script of a shell: bash or zsh
   help          the same as --help
 
@@ -138,13 +139,15 @@ def test_help(run_lamina, command):
     assert f"  lamina {command} " in text.split("Examples:\n")[1].split("\n\n")[0]
     assert [line for line in lines if len(line) > 80] == []
     assert not any(line != line.rstrip() or "\t" in line for line in lines)
-    assert lines[-2:] == (COMPARING if command in ("check", "diff") else WORKING)
+    assert lines[-2:] == EXIT_CODES.get(command, WORKING)
 
 
 WORKING = ["Exit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,",
     "4 bytes differ from their recorded digest, 130 interrupted."]
 COMPARING = ["Exit status: 0 all is equal, 1 the work failed, 2 wrong use or invalid spec,",
     "3 something differs, 4 bytes differ from their recorded digest, 130 interrupted."]
+LISTING = [WORKING[0], "3 an archive of SPEC is missing, 4 the catalogue is damaged, 130 interrupted."]
+EXIT_CODES = {"check": COMPARING, "diff": COMPARING, "artifacts": LISTING}
 
 
 SHOW_HELP = """\

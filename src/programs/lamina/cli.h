@@ -19,7 +19,8 @@ enum lm_command {
 	LM_CMD_DIFF = 64,
 	LM_CMD_STORE = 128, // this one, the one before and the next have no spec
 	LM_CMD_UNPACK = 256,
-	LM_CMD_ALL = 511,
+	LM_CMD_ARTIFACTS = 512, // may have one
+	LM_CMD_ALL = 1023,
 };
 
 struct lm_cli {
@@ -36,6 +37,7 @@ struct lm_cli {
 	int build; // 1: asked for, -1: refused, 0: neither
 	bool publish;
 	bool cached, diffoscope; // check, diff
+	bool all_stacks, duplicates; // artifacts: without a spec
 	bool no_index, clean, tagged, force, dry_run, show, show_only, json, allow_missing;
 	bool lock_dependencies, build_dependencies, publish_dependencies, include_dependencies, build_derived, publish_derived;
 	int verbosity;
@@ -76,7 +78,7 @@ struct lm_run {
 [[nodiscard]] int lm_run_check(struct lm_run *run, struct lm_err *err);
 [[nodiscard]] int lm_run_diff(struct lm_run *run, struct lm_err *err); // without project and settings
 [[nodiscard]] int lm_run_store(struct lm_run *run, struct lm_err *err); // without project
-
+[[nodiscard]] int lm_run_artifacts(struct lm_run *run, struct lm_err *err); // without project when cli.all_stacks
 [[nodiscard]] int lm_run_unpack(struct lm_run *run, struct lm_err *err); // without project and settings
 
 // Shared by the commands.
@@ -88,6 +90,13 @@ struct lm_run {
 // What was made in a folder: a line for each, then the total; or with --json the answer.
 [[nodiscard]] int lm_run_report(
 	struct lm_run *run, const struct lm_outputs *outputs, const char *folder, const char *verb, struct lm_err *err);
+// One line of a table for people: what became of which layer, what else is known of it, and where.
+struct lm_report_row {
+	const char *state, *layer, *path;
+	char middle[48];
+};
+// Paths are shortened to those in `folder` (may be null) when the terminal is too narrow.
+void lm_run_put_rows(const struct lm_report_row *rows, size_t count, const char *folder);
 // Locks before and after locking: what came of it.
 struct lm_lock_before {
 	bool selected, present;

@@ -41,6 +41,8 @@ run_command(struct lm_run *run, struct lm_err *err)
 		return lm_run_export(run, err);
 	case LM_CMD_CHECK:
 		return lm_run_check(run, err);
+	case LM_CMD_ARTIFACTS:
+		return lm_run_artifacts(run, err);
 	default:
 		return lm_run_show(run, err);
 	}
@@ -58,6 +60,8 @@ work(struct lm_run *run, struct lm_err *err)
 		return -1;
 	if (run->cli.command == LM_CMD_STORE)
 		return lm_run_store(run, err);
+	if (run->cli.all_stacks)
+		return lm_run_artifacts(run, err);
 	int rc = lm_project_load(&run->project, run->cli.spec, &run->settings, err);
 	lm_ui_diags(run->ui, &run->project.diags);
 	if (rc == 0)

@@ -82,6 +82,16 @@ static const struct lm_command_info commands[] = {
 		"  lamina unpack -C /srv/stack out/*.tar.zst\n"
 		"  lamina unpack --force app-main.tar.xz",
 		MADE, "'*:archive:_files'" },
+	{ LM_CMD_ARTIFACTS, "artifacts", "[SPEC]", "list what was published from this machine, and what is missing",
+		"Without SPEC: all archives that were ever published from this machine, from the\n"
+		"catalogue. With it: those that the stack declares, made of what its layers are\n"
+		"now, one line for each layer and platform; 'missing' where there is none.",
+		"  lamina artifacts\n"
+		"  lamina artifacts --duplicates\n"
+		"  lamina artifacts --platform linux_x86_64 stack/venvstacks.toml",
+		"Exit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,\n"
+		"3 an archive of SPEC is missing, 4 the catalogue is damaged, 130 interrupted.\n",
+		SPEC_AND_FOLDER },
 };
 
 #define AT(member) offsetof(struct lm_cli, member)
@@ -90,7 +100,8 @@ enum {
 	WORKS = LM_CMD_LOCK | MAKES,
 	LOCKS = LM_CMD_LOCK | LM_CMD_BUILD,
 	PACKS = LM_CMD_BUILD | LM_CMD_PUBLISH | LM_CMD_CHECK,
-	STACKS = LM_CMD_ALL & ~(LM_CMD_DIFF | LM_CMD_STORE | LM_CMD_UNPACK),
+	STACKS = LM_CMD_ALL & ~(LM_CMD_DIFF | LM_CMD_STORE | LM_CMD_UNPACK | LM_CMD_ARTIFACTS),
+	SELECTS = STACKS | LM_CMD_ARTIFACTS,
 	FETCHES = WORKS | LM_CMD_CHECK,
 	COMPARES = LM_CMD_CHECK | LM_CMD_DIFF
 };
@@ -102,6 +113,8 @@ static const struct lm_option_row rows[] = {
 		"use compressed segments and what else the store keeps, instead of making it again from the sources" },
 	{ LM_GROUP_WHAT, "diffoscope", 0, nullptr, LM_CMD_DIFF, LM_OPTION_YES, false, AT(diffoscope),
 		"let diffoscope look into the files that differ" },
+	{ LM_GROUP_WHAT, "duplicates", 0, nullptr, LM_CMD_ARTIFACTS, LM_OPTION_YES, false, AT(duplicates),
+		"only archives whose content is published under another name or for another platform, too" },
 	{ LM_GROUP_WHAT, "max-size", 0, "SIZE", LM_CMD_STORE, LM_OPTION_TEXT, false, AT(max_size),
 		"gc: how large the store may be, as 20GB, 500MiB or 0" },
 	{ LM_GROUP_WHAT, "lock-if-needed", 0, nullptr, LM_CMD_BUILD, LM_OPTION_NO, true, AT(no_lock_if_needed),
@@ -130,9 +143,9 @@ static const struct lm_option_row rows[] = {
 	{ LM_GROUP_WHAT, "show-only", 0, nullptr, WORKS, LM_OPTION_YES, false, AT(show_only),
 		"show the stack and what is selected, and stop" },
 
-	{ LM_GROUP_LAYERS, "include", 'i', "GLOB", STACKS, LM_OPTION_LIST, false, AT(include),
+	{ LM_GROUP_LAYERS, "include", 'i', "GLOB", SELECTS, LM_OPTION_LIST, false, AT(include),
 		"only layers whose name matches; repeatable" },
-	{ LM_GROUP_LAYERS, "allow-missing", 0, nullptr, STACKS, LM_OPTION_YES, false, AT(allow_missing),
+	{ LM_GROUP_LAYERS, "allow-missing", 0, nullptr, SELECTS, LM_OPTION_YES, false, AT(allow_missing),
 		"a GLOB may match no layer" },
 	{ LM_GROUP_LAYERS, "lock-dependencies", 0, nullptr, LOCKS, LM_OPTION_YES, false, AT(lock_dependencies),
 		"with --include: also lock the layers below" },
@@ -151,6 +164,8 @@ static const struct lm_option_row rows[] = {
 
 	{ LM_GROUP_LAYERS, "platform", 'p', "PLATFORM", LM_CMD_CHECK, LM_OPTION_LIST, false, AT(platforms),
 		"for this platform; repeatable; 'all' for every one with a known runtime (default: those in the folder)" },
+	{ LM_GROUP_LAYERS, "platform", 'p', "PLATFORM", LM_CMD_ARTIFACTS, LM_OPTION_LIST, false, AT(platforms),
+		"for this platform; repeatable (default: 'all', those with a known runtime)" },
 
 	{ LM_GROUP_SOURCES, "index", 0, nullptr, FETCHES, LM_OPTION_NO, true, AT(no_index),
 		"ask package indexes (default), or take local wheels only" },
@@ -158,7 +173,7 @@ static const struct lm_option_row rows[] = {
 		"folder with wheels, relative to the spec; repeatable" },
 	{ LM_GROUP_SOURCES, "runtime-mirror", 0, "DIR|URL", FETCHES, LM_OPTION_TEXT, false, AT(runtime_mirror),
 		"where runtime archives are" },
-	{ LM_GROUP_SOURCES, "store", 0, "DIR", STACKS | LM_CMD_STORE, LM_OPTION_TEXT, false, AT(store),
+	{ LM_GROUP_SOURCES, "store", 0, "DIR", SELECTS | LM_CMD_STORE, LM_OPTION_TEXT, false, AT(store),
 		"what was downloaded and unpacked once (default: in the user's cache)" },
 	{ LM_GROUP_SOURCES, "uv", 0, "PROGRAM", FETCHES, LM_OPTION_TEXT, false, AT(uv), "the resolver (default: uv)" },
 
@@ -238,6 +253,11 @@ take_paths(struct lm_cli *cli, int at, int argc, char **argv, struct lm_err *err
 		cli->folder = argv[at];
 		return 0;
 	}
+	if (cli->command == LM_CMD_ARTIFACTS && at >= argc) {
+		cli->all_stacks = true;
+		cli->spec = ".";
+		return 0;
+	}
 	if (cli->command == LM_CMD_UNPACK) {
 		if (at >= argc)
 			return lm_err_set(err, LM_E_USAGE, "'lamina unpack' needs archives, for example 'out/*.tar.zst'");
@@ -260,6 +280,8 @@ take_paths(struct lm_cli *cli, int at, int argc, char **argv, struct lm_err *err
 	if (cli->spec[0] == '\0' || (cli->folder != nullptr && cli->folder[0] == '\0'))
 		return lm_err_set(
 			err, LM_E_USAGE, "the path of %s is empty", cli->spec[0] == '\0' ? "the stack spec" : "the folder");
+	if (cli->duplicates)
+		return lm_err_set(err, LM_E_USAGE, "--duplicates looks at the archives of all stacks, without '%s'", cli->spec);
 	if (cli->command == LM_CMD_CHECK && cli->expected == nullptr)
 		return lm_err_set(
 			err, LM_E_USAGE, "'lamina check' needs '--expected DIR', the folder with what was published before");

@@ -90,14 +90,8 @@ short_path(const char *path)
 	return len > 1 && strncmp(path, here, len) == 0 && path[len] == '/' && path[len + 1] != '\0' ? path + len + 1 : path;
 }
 
-// One line of a table for people: what became of which layer, how big, and where.
-struct row {
-	const char *state, *layer, *path;
-	char middle[24];
-};
-
 static size_t
-layer_width(const struct row *rows, size_t count)
+layer_width(const struct lm_report_row *rows, size_t count)
 {
 	size_t width = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -107,13 +101,12 @@ layer_width(const struct row *rows, size_t count)
 	return width;
 }
 
-// Paths are shortened to those in `folder` when the terminal is too narrow.
-static void
-put_rows(const struct row *rows, size_t count, const char *folder)
+void
+lm_run_put_rows(const struct lm_report_row *rows, size_t count, const char *folder)
 {
-	size_t width = layer_width(rows, count), columns = lm_out_columns(), cut = strlen(folder) + 1;
+	size_t width = layer_width(rows, count), columns = lm_out_columns(), cut = folder == nullptr ? 0 : strlen(folder) + 1;
 	for (size_t i = 0; i < count; i++)
-		if (strncmp(rows[i].path, folder, cut - 1) != 0 || rows[i].path[cut - 1] != '/')
+		if (cut > 0 && (strncmp(rows[i].path, folder, cut - 1) != 0 || rows[i].path[cut - 1] != '/'))
 			cut = 0;
 	bool fits = true;
 	for (size_t i = 0; i < count; i++)
@@ -163,18 +156,18 @@ lm_run_report(struct lm_run *run, const struct lm_outputs *outputs, const char *
 	}
 	if (run->cli.verbosity < 0 || outputs->count == 0)
 		return 0;
-	LM_AUTO(lm_free_ptr) struct row *rows = lm_alloc_array(outputs->count, sizeof *rows);
+	LM_AUTO(lm_free_ptr) struct lm_report_row *rows = lm_alloc_array(outputs->count, sizeof *rows);
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct lm_output *output = &outputs->items[i];
 		char size[16] = "";
 		if (output->size_bytes > 0)
 			lm_format_bytes(output->size_bytes, size);
-		rows[i] = (struct row){ .state = state_word(output, verb),
+		rows[i] = (struct lm_report_row){ .state = state_word(output, verb),
 			.layer = run->project.spec.layers[output->layer].build_name,
 			.path = output->path };
 		(void)snprintf(rows[i].middle, sizeof rows[i].middle, "%7s", size);
 	}
-	put_rows(rows, outputs->count, folder);
+	lm_run_put_rows(rows, outputs->count, folder);
 	if (lm_out_flush(err) < 0)
 		return -1;
 	put_total(run, outputs, folder, verb);
@@ -217,7 +210,7 @@ lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, con
 	if (run->cli.verbosity < 0)
 		return 0;
 	LM_AUTO(lm_arena_release) struct lm_arena arena = {};
-	LM_AUTO(lm_free_ptr) struct row *rows = lm_alloc_array(spec->layer_count, sizeof *rows);
+	LM_AUTO(lm_free_ptr) struct lm_report_row *rows = lm_alloc_array(spec->layer_count, sizeof *rows);
 	for (size_t i = 0; i < spec->layer_count; i++) {
 		const struct lm_layer_lock *lock = &run->project.locks[i];
 		if (!before[i].selected)
@@ -225,8 +218,8 @@ lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, con
 		bool same = lm_cstr_equal(before[i].requirements_hash, lock->meta.requirements_hash);
 		LM_AUTO(lm_free_ptr) char *file = lm_project_lock_path(&run->project, i, "pylock");
 		LM_AUTO(lm_free_ptr) char *path = lm_path_parent(file); // four files are in it
-		struct row *row = &rows[count++];
-		*row = (struct row){ .state = same ? "unchanged" : "locked",
+		struct lm_report_row *row = &rows[count++];
+		*row = (struct lm_report_row){ .state = same ? "unchanged" : "locked",
 			.layer = spec->layers[i].build_name,
 			.path = lm_arena_strdup(&arena, path) };
 		(void)snprintf(row->middle, sizeof row->middle, "%3zu package%s", lock->pylock.package_count,
@@ -234,7 +227,7 @@ lm_run_report_locks(struct lm_run *run, const struct lm_lock_before *before, con
 		locked += same ? 0 : 1;
 	}
 	LM_AUTO(lm_free_ptr) char *folder = lm_path_parent(spec->path);
-	put_rows(rows, count, folder);
+	lm_run_put_rows(rows, count, folder);
 	if (lm_out_flush(err) < 0)
 		return -1;
 	LM_AUTO(lm_free_ptr) char *total = lm_format("%zu locked, %zu unchanged", locked, count - locked);
