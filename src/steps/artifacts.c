@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-// What keeps a layer's inputs from being known, or null.
-static const char *
-lock_obstacle(const struct lm_project *project, size_t index)
+// What keeps a layer's inputs from being known.
+static enum lm_lack
+lacking_lock(const struct lm_project *project, size_t index)
 {
 	const struct lm_layer_spec *layer = &project->spec.layers[index];
 	if (!project->locks[index].valid)
-		return "to be locked";
+		return LM_LACK_LOCK;
 	for (size_t i = 0; i < layer->lower_count; i++)
 		if (!project->locks[layer->lower[i]].valid)
-			return "a layer below is to be locked";
-	return nullptr;
+			return LM_LACK_LOWER_LOCK;
+	return LM_LACK_NOTHING;
 }
 
 // By inputs; of the same inputs what is at its place first, then what is newer.
@@ -74,11 +74,9 @@ declare(const struct lm_work_plan *plan, const struct best *best, struct lm_decl
 {
 	const struct lm_work *work = lm_work_find(plan, row->layer, row->platform);
 	row->found = work == nullptr ? nullptr : find(best, work->inputs_hash);
-	if (row->found != nullptr)
-		return;
-	row->reason = lock_obstacle(plan->project, row->layer);
-	if (row->reason == nullptr)
-		row->reason = work == nullptr ? "no runtime archive is known" : "never published";
+	row->lack = row->found != nullptr ? LM_LACK_NOTHING : lacking_lock(plan->project, row->layer);
+	if (row->found == nullptr && row->lack == LM_LACK_NOTHING)
+		row->lack = work == nullptr ? LM_LACK_RUNTIME : LM_LACK_ARCHIVE;
 }
 
 int
@@ -89,7 +87,7 @@ lm_step_artifacts(struct lm_project *project, const unsigned *operations, lm_pla
 	LM_AUTO(lm_free_ptr) unsigned *known = lm_alloc_array(spec->layer_count, sizeof *known);
 	LM_AUTO(lm_work_plan_release) struct lm_work_plan plan = {};
 	for (size_t i = 0; i < spec->layer_count; i++)
-		known[i] = lock_obstacle(project, i) == nullptr ? operations[i] & LM_OP_PUBLISH : 0;
+		known[i] = lacking_lock(project, i) == LM_LACK_NOTHING ? operations[i] & LM_OP_PUBLISH : 0;
 	if (lm_work_plan_make(project, known, LM_OP_PUBLISH, platforms, true, &plan, err) < 0)
 		return -1;
 	struct best best = sort(catalogue);

@@ -3,11 +3,19 @@
 
 #include "steps/catalogue.h"
 
+enum lm_lack {
+	LM_LACK_NOTHING,
+	LM_LACK_ARCHIVE,    // none was published of what the layer is made of now
+	LM_LACK_LOCK,       // the layer has no valid lock
+	LM_LACK_LOWER_LOCK, // a layer below has none
+	LM_LACK_RUNTIME,    // no runtime archive is known for the platform
+};
+
 struct lm_declared {
 	size_t layer;
 	enum lm_platform platform;
 	const struct lm_catalogued *found; // made of the very inputs that the layer has now; null: there is none
-	const char *reason;                // why not; a literal, null where there is one
+	enum lm_lack lack;                 // why not
 };
 
 // One row for each selected layer and each platform that it declares, in order of layers. Found are archives wherever they were

@@ -1,6 +1,7 @@
 #include "steps/catalogue.h"
 
 #include "db/db.h"
+#include "os/cancel.h"
 #include "os/clock.h"
 #include "os/dir.h"
 #include "os/file.h"
@@ -133,24 +134,34 @@ state_of(const struct lm_artifact *artifact, bool replaced)
 	return there ? LM_ARTIFACT_PUBLISHED : LM_ARTIFACT_GONE;
 }
 
-// Of a row of the query below. LM_E_INTEGRITY when it is none that we wrote.
+static int
+read_number(struct lm_stmt *stmt, int column, uint64_t *out)
+{
+	int64_t value = lm_stmt_i64(stmt, column);
+	*out = (uint64_t)value;
+	return value < 0 ? -1 : 0;
+}
+
+// Of a row of the query below. LM_E_INTEGRITY when it is none that we wrote: a damaged database may have anything.
 static int
 read_row(struct lm_stmt *stmt, struct lm_arena *arena, struct lm_catalogued *out, struct lm_err *err)
 {
-	enum { TEXTS = 8, DIGEST = 6, SIZE = 8, BUILD, LOCK, REPLACED };
+	enum { TEXTS = 7, DIGEST = TEXTS, SIZE, BUILD, LOCK, REPLACED };
 	struct lm_artifact *artifact = &out->artifact;
 	const char **texts[TEXTS] = { &artifact->layer, &artifact->install_target, &artifact->platform, &artifact->place,
-		&artifact->content_hash, &artifact->inputs_hash, nullptr, &out->published_at };
-	for (int i = 0; i < TEXTS; i++)
-		if (i != DIGEST)
-			*texts[i] = lm_arena_strdup(arena, lm_stmt_text(stmt, i));
-	if (!lm_digest_parse(lm_str_of(lm_stmt_text(stmt, DIGEST)), &artifact->archive_digest))
-		return lm_err_set(err, LM_E_INTEGRITY, "the row of '%s' has no digest; remove the file", artifact->place);
-	artifact->size_bytes = (uint64_t)lm_stmt_i64(stmt, SIZE);
-	artifact->archive_build = (uint64_t)lm_stmt_i64(stmt, BUILD);
-	artifact->lock_version = (uint64_t)lm_stmt_i64(stmt, LOCK);
+		&artifact->content_hash, &artifact->inputs_hash, &out->published_at };
+	const char *digest = lm_stmt_text(stmt, DIGEST);
+	bool good = digest != nullptr && lm_digest_parse(lm_str_of(digest), &artifact->archive_digest);
+	for (int i = 0; i < TEXTS; i++) {
+		const char *text = lm_stmt_text(stmt, i);
+		good = good && text != nullptr;
+		*texts[i] = lm_arena_strdup(arena, text != nullptr ? text : "");
+	}
+	if (!good || read_number(stmt, SIZE, &artifact->size_bytes) < 0 ||
+		read_number(stmt, BUILD, &artifact->archive_build) < 0 || read_number(stmt, LOCK, &artifact->lock_version) < 0)
+		return lm_err_set(err, LM_E_INTEGRITY, "the row of '%s' is none of lamina's; remove the file", artifact->place);
 	out->state = state_of(artifact, lm_stmt_i64(stmt, REPLACED) != 0);
-	return 0;
+	return lm_cancel_check(err);
 }
 
 static int
@@ -158,9 +169,11 @@ read_rows(struct lm_db *db, struct lm_catalogue *out, struct lm_err *err)
 {
 	struct lm_stmt *stmt = nullptr;
 	int rc = lm_db_prepare(db,
-		"SELECT layer, install_target, platform, place, content_hash, inputs_hash, archive_digest, published_at,"
+		"SELECT layer, install_target, platform, place, content_hash, inputs_hash, published_at, archive_digest,"
 		" size_bytes, archive_build, lock_version, " LATER " FROM artifacts ORDER BY layer, platform, id DESC",
 		&stmt, err);
+	if (rc < 0 && err->code == LM_E_SYNTAX)
+		return lm_err_set(err, LM_E_INTEGRITY, "it has not the tables of a catalogue; remove the file");
 	while (rc >= 0 && (rc = lm_stmt_step(stmt, err)) == 1) {
 		lm_grow(out->items, out->count, out->cap);
 		rc = read_row(stmt, &out->arena, &out->items[out->count++], err);
@@ -174,15 +187,18 @@ lm_catalogue_read(const char *state_folder, struct lm_catalogue *out, struct lm_
 {
 	LM_AUTO(lm_db_close_ptr) struct lm_db *db = nullptr;
 	LM_AUTO(lm_free_ptr) char *path = catalogue_path(state_folder);
+	struct lm_file_info info = {}, folder = {};
 	*out = (struct lm_catalogue){};
-	if (!lm_file_exists(path))
-		return 0;
-	if (open_catalogue(&db, path, err) < 0)
+	if (lm_file_info(state_folder, &folder, err) < 0)
 		return lm_err_wrap(err, "opening the catalogue");
-	if (read_rows(db, out, err) == 0)
+	if (folder.is_file)
+		return lm_err_set(err, LM_E_IO, "opening the catalogue: '%s' is a file, no folder", state_folder);
+	if (lm_file_info(path, &info, err) < 0 || (info.exists && open_catalogue(&db, path, err) < 0))
+		return lm_err_wrap(err, "opening the catalogue");
+	if (!info.exists || read_rows(db, out, err) == 0)
 		return 0;
 	lm_catalogue_release(out);
-	return lm_err_wrap(err, "reading the catalogue '%s'", path);
+	return err->code == LM_E_INTERRUPTED ? -1 : lm_err_wrap(err, "reading the catalogue '%s'", path);
 }
 
 void

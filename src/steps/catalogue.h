@@ -30,11 +30,12 @@ struct lm_catalogued {
 };
 
 struct lm_catalogue {
-	struct lm_catalogued *items; // by layer, platform, newest first
+	struct lm_catalogued *items; // by layer, platform, what was recorded last first
 	size_t count, cap;
 	struct lm_arena arena; // owns the texts
 };
 
-// Read it all. A catalogue that is not there is empty, and is not made. LM_E_INTEGRITY for one that is damaged.
+// Read it all. A catalogue that is not there is empty, and is not made. LM_E_INTEGRITY for one that is damaged or was changed by others,
+// LM_E_INTERRUPTED.
 [[nodiscard]] int lm_catalogue_read(const char *state_folder, struct lm_catalogue *out, struct lm_err *err);
 void lm_catalogue_release(struct lm_catalogue *catalogue);

@@ -1,10 +1,15 @@
 """lamina artifacts: what was published from this machine, what of it is there twice, and what a stack lacks."""
 
+import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import shutil
+import signal
 import sqlite3
+import subprocess
+import time
 
 import pytest
 
@@ -42,7 +47,7 @@ def test_nothing_published(run_lamina, artifacts, private_environment):
     assert (result.code, result.out, result.err) == (0, "", "lamina: nothing was published from this machine yet\n")
     result = run_lamina("artifacts", "--duplicates")
     assert (result.code, result.out, result.err) == (
-        0, "", "lamina: no content is published twice under different names or platforms\n")
+        0, "", "lamina: no content is published twice in different layers or for different platforms\n")
     assert artifacts() == []
     assert not (private_environment / STATE).exists()
 
@@ -103,7 +108,7 @@ def test_what_was_replaced_comes_back(small, artifacts):
 
 @pytest.mark.parametrize(("options", "names"), [
     (["-i", "base"], {"base"}), (["-i", "framework-*"], {"framework-low", "framework-plain"}),
-    (["-i", "framework-low@1"], {"framework-low"}), (["-i", "base", "-i", "app-one"], {"base", "app-one"}),
+    (["-i", "low"], {"framework-low"}), (["-i", "framework-low@1"], set()), (["-i", "base", "-i", "app-one"], {"base", "app-one"}),
     (["-p", HOST], set(LAYERS)), (["-p", "all"], set(LAYERS)), (["-p", "macosx_arm64"], set()), (["-i", "nothing"], set()),
 ])
 def test_some(locked, artifacts, tmp_path, options, names):
@@ -136,6 +141,32 @@ def test_duplicates(small, run_lamina, artifacts):
     assert run_lamina("artifacts", "--duplicates").err.startswith("lamina: 4 published, 2 contents, ")
 
 
+def test_duplicates_of_some(small, artifacts):
+    """All are compared; told of are the contents of which one is asked for."""
+    small.edit('[[applications]]\nname = "one"', TWIN + '[[applications]]\nname = "one"')
+    small.lock()
+    small.command("publish", "--platform", "all").ok()
+    for options, platforms in ((["-i", "twin"], (HOST, WINDOWS)), (["-i", "plain", "-p", WINDOWS], (WINDOWS,)), (["-i", "low"], ())):
+        listed = artifacts("--duplicates", *options)
+        assert sorted((item["target_platform"], item["layer_name"]) for item in listed) == [
+            (platform, f"framework-{name}") for platform in platforms for name in ("plain", "twin")]
+
+
+def test_versions_of_a_layer_are_no_duplicates(small, artifacts):
+    """`low` gets a package and loses it again: its third lock version has the content of the first."""
+    small.publish()
+    for packages in ('"lowpkg", "plainpkg"', '"lowpkg"'):
+        text = small.spec.read_text()
+        before, found, after = text.partition('versioned = true\nrequirements = [')
+        small.spec.write_text(before + found + packages + after[after.index("]"):])
+        small.lock()
+        small.publish()
+    listed = artifacts("-i", "low")
+    assert [item["install_target"] for item in listed] == ["framework-low@3", "framework-low@2", "framework-low@1"]
+    assert listed[0]["content_hash"] == listed[2]["content_hash"]
+    assert artifacts("--duplicates") == []
+
+
 def test_stack(small, run_lamina, artifacts):
     """What the layers are now counts, wherever it was published to; nothing is fetched or made for the answer."""
     every = {(layer, platform) for layer in LAYERS for platform in (HOST, WINDOWS)}
@@ -144,7 +175,7 @@ def test_stack(small, run_lamina, artifacts):
     assert states(listed) == missing
     assert [item["layer_name"] for item in listed[::2]] == LAYERS
     assert all(item == {"layer_name": item["layer_name"], "target_platform": item["target_platform"], "state": "missing",
-        "reason": "never published"} for item in listed)
+        "reason": "not published as it is now"} for item in listed)
     assert [path for path in (small.folder / "other").rglob("*") if "sources" in path.parts and path.is_file()] == []
 
     small.publish()
@@ -161,15 +192,16 @@ def test_stack(small, run_lamina, artifacts):
     gone = {key: "gone" if key[1] == WINDOWS and state == "published" else state for key, state in changed.items()}
     listed = artifacts(small.spec, code=3)
     assert states(listed) == gone
+    assert states(artifacts("-i", "base", "-p", WINDOWS, small.spec, code=3)) == {("base", WINDOWS): "gone"}
     assert {item["path"] for item in listed if item["layer_name"] == "base"} == {
         str(small.out / "base.tar.zst"), str(small.folder / "windows/base.zip")}
 
     result = run_lamina("artifacts", "-i", "three", small.spec)
     assert result.code == 3
     assert [line.split() for line in result.out.splitlines()] == [
-        ["missing", "app-three", platform, "never", "published"] for platform in (HOST, WINDOWS)]
+        ["missing", "app-three", platform, "not", "published", "as", "it", "is", "now"] for platform in (HOST, WINDOWS)]
     assert result.err.startswith("lamina: 2 missing, ") and result.err.endswith(
-        "\nlamina: 'lamina build --publish --platform all' locks and publishes what is missing\n")
+        "\nlamina: 'lamina build --publish' locks and publishes what is not there, with --platform for another platform\n")
 
 
 def test_the_one_that_is_there(small, artifacts):
@@ -227,20 +259,55 @@ def test_no_such_layer(locked, run_lamina):
     assert (result.code, result.out, result.err) == (0, "", "lamina: no selected layer is for this platform\n")
 
 
-@pytest.mark.parametrize(("change", "code", "text"), [
-    ("UPDATE artifacts SET archive_digest = 'x' WHERE layer = 'base'", 4,
-        "reading the catalogue '{path}': the row of '{place}' has no digest; remove the file"),
-    ("PRAGMA user_version = 9", 1, "opening the catalogue: database '{path}' was written by a newer lamina (format 9, this one knows 1)"),
-])
-def test_catalogues_of_others(locked, run_lamina, private_environment, tmp_path, change, code, text):
+FOREIGN = "reading the catalogue '{path}': the row of '{place}' is none of lamina's; remove the file"
+CATALOGUES = {
+    "no digest": ("UPDATE artifacts SET archive_digest = 'x' WHERE layer = 'base'", 4, FOREIGN),
+    "negative": ("UPDATE artifacts SET size_bytes = -1 WHERE layer = 'base'", 4, FOREIGN),
+    "null": ("PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', ''); PRAGMA writable_schema = RESET;"
+        "UPDATE artifacts SET layer = NULL WHERE layer = 'base'", 4, FOREIGN),
+    "a column less": ("ALTER TABLE artifacts RENAME COLUMN layer TO other", 4,
+        "reading the catalogue '{path}': it has not the tables of a catalogue; remove the file"),
+    "newer": ("PRAGMA user_version = 9", 1, "opening the catalogue: database '{path}' was written by a newer lamina (format 9, this one knows 1)"),
+}
+
+
+@pytest.mark.parametrize("row", CATALOGUES)
+def test_catalogues_of_others(locked, run_lamina, private_environment, tmp_path, row):
+    change, code, text = CATALOGUES[row]
     locked.publish(out=tmp_path / "out")
     path = private_environment / STATE / "catalogue.sqlite"
-    with sqlite3.connect(path) as database:
-        database.execute(change)
-    database.close()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(change)
     result = run_lamina("artifacts")
     said = text.format(path=path, place=tmp_path / "out/base.tar.zst")
     assert (result.code, result.out, result.err) == (code, "", f"lamina: {said}\n")
+
+
+def test_a_state_folder_that_is_none(run_lamina, tmp_path, monkeypatch):
+    """That it cannot be looked at does not mean that nothing was published."""
+    (tmp_path / "state").write_text("")
+    monkeypatch.setenv("LAMINA_STATE", str(tmp_path / "state"))
+    result = run_lamina("artifacts")
+    assert (result.code, result.out, result.err) == (
+        1, "", f"lamina: opening the catalogue: '{tmp_path}/state' is a file, no folder\n")
+
+
+def test_interrupted(locked, lamina, private_environment, tmp_path):
+    """While another process has the catalogue for itself, so that it waits."""
+    locked.publish(out=tmp_path / "out")
+    path = private_environment / STATE / "catalogue.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as holder:
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("UPDATE artifacts SET published_at = published_at")
+        holder.commit()
+        with subprocess.Popen([lamina, "artifacts"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            files = pathlib.Path("/proc") / str(process.pid) / "fd"
+            while process.poll() is None and not any(os.readlink(file) == str(path) for file in files.iterdir()):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            holder.close()
+            out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "lamina: interrupted\n")
 
 
 @pytest.mark.parametrize("body", [b"", b"damaged" * 1000])
@@ -257,10 +324,11 @@ def test_damaged_catalogue(run_lamina, private_environment, body):
 
 
 def test_paths_of_any_bytes(small, run_lamina, artifacts):
-    """Nothing in a path acts on the terminal."""
-    out = os.fsdecode(bytes(small.folder) + b"/a\x1b[31mb")
+    """Nothing in a path acts on the terminal, or makes a line of its own."""
+    out = os.fsdecode(bytes(small.folder) + b"/a\x1b[31mb\nmissing  c\xff")
     small.publish(out=out)
-    told = run_lamina("artifacts", "-i", "base", cwd=small.folder).ok().out
-    assert "\x1b" not in told and len(told.splitlines()) == 1 and r"\x1b[31mb" in told
+    result = run_lamina("artifacts", "-i", "base", cwd=small.folder).ok()
+    assert [line.split("  ")[-2:] for line in result.out.splitlines()] == [
+        [r"a\x1b[31mb\x0amissing", r"c\xff/base.tar.zst"]]
     (item,) = artifacts("-i", "base")
-    assert item["path"] == f"{out}/base.tar.zst"
+    assert item["path"].endswith("/a\\x1b[31mb\nmissing  c\\xff/base.tar.zst")

@@ -146,7 +146,7 @@ WORKING = ["Exit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,
     "4 bytes differ from their recorded digest, 130 interrupted."]
 COMPARING = ["Exit status: 0 all is equal, 1 the work failed, 2 wrong use or invalid spec,",
     "3 something differs, 4 bytes differ from their recorded digest, 130 interrupted."]
-LISTING = [WORKING[0], "3 an archive of SPEC is missing, 4 the catalogue is damaged, 130 interrupted."]
+LISTING = [WORKING[0], "3 an archive of SPEC is not there, 4 the catalogue is damaged, 130 interrupted."]
 EXIT_CODES = {"check": COMPARING, "diff": COMPARING, "artifacts": LISTING}
 
 

@@ -106,6 +106,8 @@ struct lm_lock_before *lm_locks_before(const struct lm_run *run, const unsigned 
 void lm_locks_before_free(const struct lm_run *run, struct lm_lock_before *before);
 [[nodiscard]] int lm_run_report_locks(
 	struct lm_run *run, const struct lm_lock_before *before, const unsigned *operations, struct lm_err *err);
+// Text of any bytes as JSON: what is not UTF-8 is shown as \xNN; null stays null.
+json_t *lm_report_json_text(const char *text);
 // The JSON document of a run that failed.
 json_t *lm_report_failure(const struct lm_diags *diags, const struct lm_err *err, int exit_code);
 void lm_print_json(const json_t *value);

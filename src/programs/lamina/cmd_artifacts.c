@@ -10,18 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATES = LM_ARTIFACT_MISSING + 1 };
+enum { MISSING = LM_ARTIFACT_GONE + 1, STATES };
 
 static const char *const state_names[STATES] = {
 	[LM_ARTIFACT_PUBLISHED] = "published",
 	[LM_ARTIFACT_REPLACED] = "replaced",
 	[LM_ARTIFACT_GONE] = "gone",
-	[LM_ARTIFACT_MISSING] = "missing",
+	[MISSING] = "missing",
+};
+
+static const char *const reasons[] = {
+	[LM_LACK_NOTHING] = "",
+	[LM_LACK_ARCHIVE] = "not published as it is now",
+	[LM_LACK_LOCK] = "to be locked",
+	[LM_LACK_LOWER_LOCK] = "a layer below is to be locked",
+	[LM_LACK_RUNTIME] = "no runtime archive is known",
 };
 
 // One line: an archive of the catalogue, or (archive null) one that a stack lacks, and why.
 struct shown {
-	const char *layer, *platform, *reason;
+	const char *layer, *platform;
+	enum lm_lack lack;
 	const struct lm_catalogued *archive;
 };
 
@@ -30,18 +39,22 @@ struct list {
 	size_t count;
 };
 
-static enum lm_artifact_state
+static size_t
 state_of(const struct shown *shown)
 {
-	return shown->archive == nullptr ? LM_ARTIFACT_MISSING : shown->archive->state;
+	return shown->archive == nullptr ? (size_t)MISSING : (size_t)shown->archive->state;
 }
 
-// Paths have any bytes: what is not UTF-8 is null.
+static bool
+is_there(const struct shown *shown)
+{
+	return state_of(shown) == LM_ARTIFACT_PUBLISHED;
+}
+
 static void
 set_text(json_t *object, const char *key, const char *text)
 {
-	json_t *value = json_string(text);
-	(void)json_object_set_new(object, key, value != nullptr ? value : json_null());
+	(void)json_object_set_new(object, key, lm_report_json_text(text));
 }
 
 static void
@@ -58,7 +71,7 @@ shown_json(const struct shown *shown)
 	set_text(item, "target_platform", shown->platform);
 	set_text(item, "state", state_names[state_of(shown)]);
 	if (shown->archive == nullptr) {
-		set_text(item, "reason", shown->reason);
+		set_text(item, "reason", reasons[shown->lack]);
 		return item;
 	}
 	const struct lm_artifact *artifact = &shown->archive->artifact;
@@ -100,7 +113,7 @@ put_list(const struct list *list)
 		const struct shown *shown = &list->items[i];
 		rows[i] = (struct lm_report_row){ .state = state_names[state_of(shown)],
 			.layer = shown->layer,
-			.path = shown->archive == nullptr ? shown->reason : shown->archive->artifact.place };
+			.path = shown->archive == nullptr ? reasons[shown->lack] : shown->archive->artifact.place };
 		fill_middle(shown, rows[i].middle, sizeof rows[i].middle);
 	}
 	lm_run_put_rows(rows, list->count, nullptr);
@@ -130,14 +143,15 @@ put_contents(const struct list *list)
 static void
 put_total(const struct lm_run *run, const struct list *list, size_t contents)
 {
-	size_t counts[STATES] = {};
+	size_t counts[STATES] = {}, wanted = 0;
 	uint64_t bytes = 0;
 	char size[16];
 	LM_AUTO(lm_buf_release) struct lm_buf text = {};
 	for (size_t i = 0; i < list->count; i++) {
-		enum lm_artifact_state state = state_of(&list->items[i]);
-		counts[state]++;
-		bytes += state == LM_ARTIFACT_PUBLISHED ? list->items[i].archive->artifact.size_bytes : 0;
+		const struct shown *shown = &list->items[i];
+		counts[state_of(shown)]++;
+		bytes += is_there(shown) ? shown->archive->artifact.size_bytes : 0;
+		wanted += is_there(shown) || shown->lack == LM_LACK_RUNTIME ? 0 : 1;
 	}
 	for (size_t i = 0; i < STATES; i++)
 		if (counts[i] > 0)
@@ -148,8 +162,9 @@ put_total(const struct lm_run *run, const struct list *list, size_t contents)
 	if (bytes > 0)
 		lm_buf_format(&text, ", %s", size);
 	lm_ui_total(run->ui, lm_buf_cstr(&text));
-	if (counts[LM_ARTIFACT_MISSING] > 0)
-		lm_ui_hint(run->ui, "'lamina build --publish --platform all' locks and publishes what is missing");
+	if (wanted > 0 && !run->cli.all_stacks)
+		lm_ui_hint(run->ui,
+			"'lamina build --publish' locks and publishes what is not there, with --platform for another platform");
 }
 
 static json_t *
@@ -186,19 +201,32 @@ report(struct lm_run *run, const struct list *list, const char *nothing, struct 
 
 // ---- all stacks
 
+// As for a spec: the name may have the prefix of its kind or not.
 static bool
-is_asked_for(const struct lm_run *run, const struct lm_artifact *artifact)
+is_named(const struct lm_strings *globs, const char *layer)
 {
-	const struct lm_strings *globs = &run->cli.include;
-	bool layer = globs->count == 0, platform = run->cli.platforms.count == 0;
+	const char *bare =
+		lm_cstr_starts(layer, "framework-") || lm_cstr_starts(layer, "app-") ? strchr(layer, '-') + 1 : layer;
 	for (size_t i = 0; i < globs->count; i++)
-		layer = layer || lm_glob_match(globs->items[i], artifact->layer) ||
-			lm_glob_match(globs->items[i], artifact->install_target);
+		if (lm_glob_match(globs->items[i], layer) || lm_glob_match(globs->items[i], bare))
+			return true;
+	return globs->count == 0;
+}
+
+static bool
+is_for(lm_platform_set platforms, const char *name)
+{
 	for (int p = 0; p < LM_PLATFORM_COUNT; p++)
-		platform = platform ||
-			((run->platforms & (1u << p)) != 0 &&
-				lm_cstr_equal(artifact->platform, lm_platform_name((enum lm_platform)p)));
-	return layer && platform;
+		if ((platforms & (1u << p)) != 0 && lm_cstr_equal(name, lm_platform_name((enum lm_platform)p)))
+			return true;
+	return false;
+}
+
+static bool
+is_asked_for(const struct lm_run *run, const struct shown *shown)
+{
+	bool any = run->cli.platforms.count == 0;
+	return is_named(&run->cli.include, shown->layer) && (any || is_for(run->platforms, shown->platform));
 }
 
 static int
@@ -212,50 +240,60 @@ compare_contents(const void *a, const void *b)
 static bool
 has_same_name(const struct shown *one, const struct shown *other)
 {
-	return lm_cstr_equal(one->archive->artifact.install_target, other->archive->artifact.install_target) &&
-		lm_cstr_equal(one->platform, other->platform);
+	return lm_cstr_equal(one->layer, other->layer) && lm_cstr_equal(one->platform, other->platform);
 }
 
-// Equal content together, where it is under several names or for several platforms. The same again at another place is no
-// duplicate, and what is not at its place any more does not count.
+// Equal content together, where it is in several layers or for several platforms, and one of them is asked for. The same again at
+// another place or under another lock version is no duplicate, and what is not at its place any more does not count.
 static void
-keep_duplicates(struct list *list)
+keep_duplicates(const struct lm_run *run, struct list *list)
 {
 	size_t there = 0, kept = 0;
 	for (size_t i = 0; i < list->count; i++)
-		if (state_of(&list->items[i]) == LM_ARTIFACT_PUBLISHED)
+		if (is_there(&list->items[i]))
 			list->items[there++] = list->items[i];
 	if (there > 0)
 		qsort(list->items, there, sizeof *list->items, compare_contents);
 	for (size_t first = 0, end = 0; first < there; first = end) {
-		bool several = false;
-		for (end = first; end < there && has_same_content(&list->items[first], &list->items[end]); end++)
+		bool several = false, asked = false;
+		for (end = first; end < there && has_same_content(&list->items[first], &list->items[end]); end++) {
 			several = several || !has_same_name(&list->items[first], &list->items[end]);
-		for (size_t i = first; several && i < end; i++)
+			asked = asked || is_asked_for(run, &list->items[end]);
+		}
+		for (size_t i = first; several && asked && i < end; i++)
 			list->items[kept++] = list->items[i];
 	}
+	list->count = kept;
+}
+
+static void
+keep_asked_for(const struct lm_run *run, struct list *list)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (is_asked_for(run, &list->items[i]))
+			list->items[kept++] = list->items[i];
 	list->count = kept;
 }
 
 static int
 report_all(struct lm_run *run, const struct lm_catalogue *catalogue, struct lm_err *err)
 {
-	struct list list = { .items = lm_alloc_array(catalogue->count, sizeof *list.items) };
-	for (size_t i = 0; i < catalogue->count; i++) {
-		const struct lm_artifact *artifact = &catalogue->items[i].artifact;
-		if (is_asked_for(run, artifact))
-			list.items[list.count++] = (struct shown){
-				.layer = artifact->layer, .platform = artifact->platform, .archive = &catalogue->items[i]
-			};
-	}
+	LM_AUTO(lm_free_ptr) struct shown *items = lm_alloc_array(catalogue->count, sizeof *items);
+	struct list list = { items, catalogue->count };
+	for (size_t i = 0; i < catalogue->count; i++)
+		items[i] = (struct shown){ .layer = catalogue->items[i].artifact.layer,
+			.platform = catalogue->items[i].artifact.platform,
+			.archive = &catalogue->items[i] };
 	if (run->cli.duplicates)
-		keep_duplicates(&list);
-	const char *nothing = run->cli.duplicates ? "no content is published twice under different names or platforms"
-		: catalogue->count > 0            ? "no archive of the catalogue matches"
-						  : "nothing was published from this machine yet";
-	int rc = report(run, &list, nothing, err);
-	lm_free(list.items);
-	return rc;
+		keep_duplicates(run, &list);
+	else
+		keep_asked_for(run, &list);
+	const char *nothing = run->cli.duplicates
+		? "no content is published twice in different layers or for different platforms"
+		: catalogue->count > 0 ? "no archive of the catalogue matches"
+				       : "nothing was published from this machine yet";
+	return report(run, &list, nothing, err);
 }
 
 // ---- one stack
@@ -263,7 +301,7 @@ report_all(struct lm_run *run, const struct lm_catalogue *catalogue, struct lm_e
 static int
 report_stack(struct lm_run *run, const struct lm_catalogue *catalogue, struct lm_err *err)
 {
-	enum { MISSING = 3 };
+	enum { NOT_THERE = 3 };
 	const struct lm_spec *spec = &run->project.spec;
 	bool chosen = run->cli.platforms.count > 0;
 	LM_AUTO(lm_free_ptr) unsigned *operations = lm_alloc_array(spec->layer_count, sizeof *operations);
@@ -277,9 +315,9 @@ report_stack(struct lm_run *run, const struct lm_catalogue *catalogue, struct lm
 	for (size_t i = 0; i < count; i++) {
 		items[i] = (struct shown){ .layer = spec->layers[declared[i].layer].build_name,
 			.platform = lm_platform_name(declared[i].platform),
-			.reason = declared[i].reason,
+			.lack = declared[i].lack,
 			.archive = declared[i].found };
-		run->exit_code = declared[i].found == nullptr ? MISSING : run->exit_code;
+		run->exit_code = is_there(&items[i]) ? run->exit_code : NOT_THERE;
 	}
 	return report(run, &(struct list){ items, count }, "no selected layer is for this platform", err);
 }

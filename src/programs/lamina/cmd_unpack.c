@@ -16,13 +16,6 @@ folder_of(const struct lm_run *run)
 	return run->cli.directory != nullptr ? run->cli.directory : ".";
 }
 
-static json_t *
-text_or_null(const char *text)
-{
-	json_t *value = text == nullptr ? nullptr : json_string(text);
-	return value != nullptr ? value : json_null();
-}
-
 // The command that finishes a layer; null when it needs none.
 static json_t *
 finish_json(const struct lm_run *run, const struct lm_unpacked *unpacked)
@@ -33,8 +26,8 @@ finish_json(const struct lm_run *run, const struct lm_unpacked *unpacked)
 	LM_AUTO(lm_free_ptr) char *tree = lm_path_join(folder_of(run), unpacked->name);
 	LM_AUTO(lm_free_ptr) char *script = lm_path_join(tree, "postinstall.py");
 	json_t *command = json_array();
-	(void)json_array_append_new(command, text_or_null(python));
-	(void)json_array_append_new(command, text_or_null(script));
+	(void)json_array_append_new(command, lm_report_json_text(python));
+	(void)json_array_append_new(command, lm_report_json_text(script));
 	return command;
 }
 
@@ -43,10 +36,10 @@ unpacked_json(const struct lm_run *run, const struct lm_unpacked *unpacked)
 {
 	LM_AUTO(lm_free_ptr) char *path = lm_path_join(folder_of(run), unpacked->name);
 	json_t *item = json_object();
-	(void)json_object_set_new(item, "archive", text_or_null(unpacked->archive));
-	(void)json_object_set_new(item, "path", text_or_null(path));
-	(void)json_object_set_new(item, "layer_name", text_or_null(unpacked->layer));
-	(void)json_object_set_new(item, "target_platform", text_or_null(unpacked->platform));
+	(void)json_object_set_new(item, "archive", lm_report_json_text(unpacked->archive));
+	(void)json_object_set_new(item, "path", lm_report_json_text(path));
+	(void)json_object_set_new(item, "layer_name", lm_report_json_text(unpacked->layer));
+	(void)json_object_set_new(item, "target_platform", lm_report_json_text(unpacked->platform));
 	(void)json_object_set_new(item, "verified", json_boolean(unpacked->verified));
 	(void)json_object_set_new(item, "replaced", json_boolean(unpacked->replaced));
 	(void)json_object_set_new(item, "entries", json_integer((json_int_t)unpacked->entry_count));

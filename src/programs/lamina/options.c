@@ -90,7 +90,7 @@ static const struct lm_command_info commands[] = {
 		"  lamina artifacts --duplicates\n"
 		"  lamina artifacts --platform linux_x86_64 stack/venvstacks.toml",
 		"Exit status: 0 done, 1 the work failed, 2 wrong use or invalid spec,\n"
-		"3 an archive of SPEC is missing, 4 the catalogue is damaged, 130 interrupted.\n",
+		"3 an archive of SPEC is not there, 4 the catalogue is damaged, 130 interrupted.\n",
 		SPEC_AND_FOLDER },
 };
 
@@ -114,7 +114,7 @@ static const struct lm_option_row rows[] = {
 	{ LM_GROUP_WHAT, "diffoscope", 0, nullptr, LM_CMD_DIFF, LM_OPTION_YES, false, AT(diffoscope),
 		"let diffoscope look into the files that differ" },
 	{ LM_GROUP_WHAT, "duplicates", 0, nullptr, LM_CMD_ARTIFACTS, LM_OPTION_YES, false, AT(duplicates),
-		"only archives whose content is published under another name or for another platform, too" },
+		"only archives whose content is published in another layer or for another platform, too" },
 	{ LM_GROUP_WHAT, "max-size", 0, "SIZE", LM_CMD_STORE, LM_OPTION_TEXT, false, AT(max_size),
 		"gc: how large the store may be, as 20GB, 500MiB or 0" },
 	{ LM_GROUP_WHAT, "lock-if-needed", 0, nullptr, LM_CMD_BUILD, LM_OPTION_NO, true, AT(no_lock_if_needed),

@@ -10,9 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// Text of any bytes as JSON: what is not UTF-8 is shown as \xNN.
-static json_t *
-json_text(const char *text)
+json_t *
+lm_report_json_text(const char *text)
 {
 	json_t *value = json_string(text);
 	if (value != nullptr || text == nullptr)
@@ -58,10 +57,10 @@ static json_t *
 output_json(const struct lm_run *run, const struct lm_output *output, const char *verb)
 {
 	json_t *item = json_object();
-	(void)json_object_set_new(item, "layer_name", json_text(run->project.spec.layers[output->layer].build_name));
+	(void)json_object_set_new(item, "layer_name", lm_report_json_text(run->project.spec.layers[output->layer].build_name));
 	(void)json_object_set_new(item, "target_platform", json_string(lm_platform_name(output->platform)));
 	(void)json_object_set_new(item, "state", json_string(state_word(output, verb)));
-	(void)json_object_set_new(item, "path", json_text(output->path));
+	(void)json_object_set_new(item, "path", lm_report_json_text(output->path));
 	(void)json_object_set_new(item, "size_bytes", json_integer((json_int_t)output->size_bytes));
 	if (output->archive_build > 0)
 		(void)json_object_set_new(item, "archive_build", json_integer((json_int_t)output->archive_build));
@@ -115,7 +114,11 @@ lm_run_put_rows(const struct lm_report_row *rows, size_t count, const char *fold
 		LM_AUTO(lm_buf_release) struct lm_buf line = {}, escaped = {};
 		lm_buf_format(&line, "%-9s  %-*s  %s  %s", rows[i].state, (int)width, rows[i].layer, rows[i].middle,
 			fits ? short_path(rows[i].path) : rows[i].path + cut);
-		lm_text_escape(&escaped, lm_buf_view(&line));
+		for (struct lm_str rest = lm_buf_view(&line), part = {}; rest.len > 0;) { // one row is one line
+			part = lm_str_cut(&rest, '\n');
+			lm_text_escape(&escaped, part);
+			lm_buf_format(&escaped, "%s", rest.len > 0 ? "\\x0a" : "");
+		}
 		lm_out_format("%s\n", lm_buf_cstr(&escaped));
 	}
 }
@@ -240,11 +243,11 @@ finding_json(const struct lm_diag *diag)
 {
 	json_t *item = json_object();
 	(void)json_object_set_new(item, "severity", json_string(diag->warning ? "warning" : "error"));
-	(void)json_object_set_new(item, "file", json_text(diag->file));
+	(void)json_object_set_new(item, "file", lm_report_json_text(diag->file));
 	(void)json_object_set_new(item, "line", diag->line == 0 ? json_null() : json_integer(diag->line));
 	(void)json_object_set_new(item, "column", diag->line == 0 ? json_null() : json_integer(diag->column));
-	(void)json_object_set_new(item, "layer", json_text(diag->layer));
-	(void)json_object_set_new(item, "text", json_text(diag->text));
+	(void)json_object_set_new(item, "layer", lm_report_json_text(diag->layer));
+	(void)json_object_set_new(item, "text", lm_report_json_text(diag->text));
 	return item;
 }
 
@@ -254,7 +257,7 @@ lm_report_failure(const struct lm_diags *diags, const struct lm_err *err, int ex
 	json_t *document = json_object(), *findings = json_array();
 	for (size_t i = 0; i < diags->count; i++)
 		(void)json_array_append_new(findings, finding_json(&diags->items[i]));
-	(void)json_object_set_new(document, "error", json_text(err->text));
+	(void)json_object_set_new(document, "error", lm_report_json_text(err->text));
 	(void)json_object_set_new(document, "exit_code", json_integer(exit_code));
 	(void)json_object_set_new(document, "findings", findings);
 	return document;
