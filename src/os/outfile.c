@@ -124,9 +124,13 @@ flush_and_close(struct lm_outfile *file)
 	return 0;
 }
 
+// The lock stays until the file has its name: without the second descriptor others could sweep it away in between.
 static int
 flush_and_rename(struct lm_outfile *file)
 {
+	LM_AUTO(lm_fd_close) int locked = file->open ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (file->open && locked < 0)
+		return errno;
 	int sys = flush_and_close(file);
 	if (sys != 0)
 		return sys;

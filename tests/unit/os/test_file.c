@@ -3,8 +3,10 @@
 #include "base/mem.h"
 #include "folder.h"
 #include "os/file.h"
+#include "os/path.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -232,6 +234,41 @@ crash_before_commit(void **state)
 	assert_int_equal(lm_outfile_sweep("/nowhere", &err), -1);
 	assert_int_equal(err.code, LM_E_NOT_FOUND);
 	assert_string_equal(err.text, "cannot list '/nowhere': No such file or directory");
+}
+
+static void *
+sweep_until_told(void *folder)
+{
+	struct lm_err err = {};
+	LM_AUTO(lm_free_ptr) char *end = lm_path_join(folder, "end");
+	while (!lm_file_exists(end))
+		if (lm_outfile_sweep(folder, &err) < 0)
+			return folder;
+	return nullptr;
+}
+
+// Others sweep all the time: what has a writer is not swept in any instant until it has its name, not even when it is flushed.
+static void
+swept_by_others_meanwhile(void **state)
+{
+	LM_AUTO(folder_remove) struct folder folder = folder_make();
+	struct lm_err err = {};
+	pthread_t threads[2];
+	void *failed = nullptr;
+
+	(void)state;
+	for (size_t i = 0; i < LM_COUNT(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], nullptr, sweep_until_told, folder.path), 0);
+	int rc = 0;
+	for (int i = 0; i < 3000 && rc == 0; i++)
+		rc = lm_file_replace(folder_at(&folder, "a"), "text", 4, 0644, &err);
+	folder_write(&folder, "end", "");
+	for (size_t i = 0; i < LM_COUNT(threads); i++) {
+		assert_int_equal(pthread_join(threads[i], &failed), 0);
+		assert_null(failed);
+	}
+	assert_string_equal(err.text, "");
+	assert_int_equal(rc, 0);
 }
 
 // Flushed first, renamed later: all of several files wait on disk before the first appears.
@@ -478,6 +515,7 @@ main(void)
 		cmocka_unit_test(long_names),
 		cmocka_unit_test(full_disk_keeps_the_old_file),
 		cmocka_unit_test(crash_before_commit),
+		cmocka_unit_test(swept_by_others_meanwhile),
 		cmocka_unit_test(waits_between_flush_and_commit),
 		cmocka_unit_test(abandons),
 		cmocka_unit_test(informs),
