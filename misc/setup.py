@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,24 @@ def install_tools():
     link(VENV / "bin" / "uv", BIN / "uv")
     link(ROOT / "zig-out" / "bin" / "lamina", BIN / "lamina")
     stamp.write_text(digest, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def compiler_begun():
+    """While this lasts, zig makes its build program, if it has not yet on this machine: that takes minutes, on one processor. A build
+    that begins meanwhile waits for it."""
+    try:
+        process = subprocess.Popen([str(BIN / "zig"), "build", "-h"], cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    except OSError:  # the build will say so
+        yield
+        return
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 def link(target, path):
