@@ -19,8 +19,7 @@ struct lm_artifact {
 enum lm_artifact_state {
 	LM_ARTIFACT_PUBLISHED, // a file of its size is at its place. It is not read: `lamina check` does that
 	LM_ARTIFACT_REPLACED, // another archive was published at its place since
-	LM_ARTIFACT_GONE, // its place has no such file any more
-	LM_ARTIFACT_MISSING, // never published (lm_step_artifacts)
+	LM_ARTIFACT_GONE, // its place has no such file any more, or cannot be looked at
 };
 
 struct lm_catalogued {
