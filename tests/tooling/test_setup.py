@@ -1,6 +1,9 @@
 """misc/setup.py: what it says when it cannot install."""
 
+import contextlib
 import os
+import time
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +99,37 @@ def test_pinned_tools_have_digests(root):
     for line in [line for line in lines if line and not line.startswith("#")]:
         name, *digests = line.split()
         assert "==" in name and digests and all(d.startswith("--hash=sha256:") and len(d) == 78 for d in digests), line
+
+
+ZIG = "#!/bin/sh\nsleep 600 &\necho $! $$ > '{pids}.new'\nmv '{pids}.new' '{pids}'\nwait\n"
+
+
+def test_the_compiler_ends_with_what_it_was_begun_for(tmp_path, monkeypatch):
+    """Also what it started itself."""
+    pids = tmp_path / "pids"
+    (tmp_path / "zig").write_text(ZIG.format(pids=pids))
+    (tmp_path / "zig").chmod(0o755)
+    monkeypatch.setattr(setup, "BIN", tmp_path)
+    with setup.compiler_begun():
+        while not pids.exists():
+            time.sleep(0.01)
+        group = int(pids.read_text().split()[1])
+        assert os.getpgid(int(pids.read_text().split()[0])) == group != os.getpgid(0)
+    while alive(group):  # a child of an ended process is reaped by somebody else
+        time.sleep(0.01)
+
+
+def alive(group):
+    """Whether a process of the group still runs; what only waits to be reaped does not."""
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            stats.append(path.read_text().rpartition(")")[2].split())
+    return any(int(words[2]) == group and words[0] != "Z" for words in stats)
+
+
+def test_no_compiler_is_no_fault_here(tmp_path, monkeypatch):
+    """The build tells it."""
+    monkeypatch.setattr(setup, "BIN", tmp_path)
+    with setup.compiler_begun():
+        assert not (tmp_path / "zig").exists()
